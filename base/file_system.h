@@ -1,0 +1,51 @@
+// File access as a seam: checkpoints, chains and artifacts go through it, the simulator and fault tests replace it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <weir/core/status.h>
+
+namespace weir {
+
+// A new file being written. Nobody sees it under its name before Publish. Destroying it unpublished deletes it.
+// Thread-compatible.
+class DurableFile {
+ public:
+  virtual ~DurableFile() = default;
+  virtual Status Append(std::string_view bytes) = 0;
+  // fsync, close, link under the final name, fsync the directory (R6). kAlreadyExists when the name is taken: nothing
+  // was replaced. After any error the file is deleted and nothing is retried (R33).
+  virtual Status Publish() = 0;
+};
+
+// All paths are absolute. Thread-safe. Blocks: never call it on a loop that must not wait.
+class FileSystem {
+ public:
+  virtual ~FileSystem() = default;
+
+  // Creates parent directories as needed. The temporary name starts with "." and lies in the same directory.
+  virtual StatusOr<std::unique_ptr<DurableFile>> Create(const std::string& path) = 0;
+
+  // Writes `content` durably under `path` only if nobody has it (R1, link(2) on POSIX). kAlreadyExists when taken.
+  virtual Status CreateExclusive(const std::string& path, std::string_view content) = 0;
+
+  virtual StatusOr<std::string> ReadFile(const std::string& path) = 0;  // kNotFound; else kUnavailable (R7).
+  virtual StatusOr<uint64_t> FileSize(const std::string& path) = 0;
+  virtual StatusOr<bool> Exists(const std::string& path) = 0;
+  virtual StatusOr<std::vector<std::string>> List(const std::string& directory) = 0;  // Names, sorted; missing = empty.
+  virtual Status CreateDirectories(const std::string& directory) = 0;  // Durable: parents are fsynced.
+  // Hard-links `from` to `to`, then removes `from`, and fsyncs the directory: a rename that never replaces.
+  // Ok also when an earlier call already did all of it (`from` gone, `to` there); kAlreadyExists when `to` is another file.
+  virtual Status MoveExclusive(const std::string& from, const std::string& to) = 0;
+  virtual Status Remove(const std::string& path) = 0;           // Missing is ok.
+  virtual Status RemoveDirectory(const std::string& path) = 0;  // With its content; missing is ok.
+};
+
+// POSIX files; also right on NFS. Stateless.
+std::unique_ptr<FileSystem> NewPosixFileSystem();
+
+}  // namespace weir
