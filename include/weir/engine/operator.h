@@ -1,0 +1,93 @@
+// Operator: the erased interface between a task and the typed operators of the SDK. One virtual call per batch.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <weir/core/record_batch.h>
+#include <weir/engine/output.h>
+#include <weir/runtime_context.h>
+
+namespace weir {
+
+class KeyedStateStore;
+
+// The items of one operator's non-keyed state, by name: written at a snapshot, read at a restore.
+class OperatorStateWriter {
+ public:
+  enum class Mode : uint8_t { kEvenSplit = 0, kUnion = 1, kBroadcast = 2 };
+  virtual ~OperatorStateWriter() = default;
+  virtual void Add(std::string_view name, Mode mode, std::string_view item) = 0;
+};
+
+// The channels of an operator that hands out work (split enumerators). Thread: task.
+class WorkDistributor {
+ public:
+  virtual ~WorkDistributor() = default;
+  // A consumer subtask that waits for work, each request once.
+  virtual std::optional<uint32_t> NextRequest() = 0;
+  virtual void Assign(uint32_t consumer, RecordBatch work) = 0;
+};
+
+// What a task gives its operator; lives as long as the operator.
+struct OperatorContext {
+  RuntimeContext& runtime;
+  BatchSink& output;
+  uint32_t output_rows_max = 1;
+  KeyedStateStore* keyed_state = nullptr;      // Of keyed operators.
+  WorkDistributor* distributor = nullptr;      // Of split enumerators.
+  std::function<void(uint32_t)> request_work;  // Of source readers: asks the enumerator for this many splits.
+  std::function<void(int)> wake_on_readable;   // Wakes the task once when the file descriptor has input.
+  std::function<std::vector<std::string>(std::string_view name)> restored_items;  // Of operator state.
+  bool restored = false;                       // The job started from a checkpoint.
+  std::string job_id;
+  std::string operator_id;
+  std::string attempt;
+};
+
+struct SnapshotContext {
+  uint64_t checkpoint_id = 0;
+  OperatorStateWriter& state;
+};
+
+// Proof that a checkpoint was published: only the engine's completion path makes one (R11).
+class CommitPermit {
+ public:
+  uint64_t checkpoint_id() const { return checkpoint_id_; }
+
+ private:
+  friend class TaskCheckpoints;
+  friend class CommitPermitForTests;
+  explicit CommitPermit(uint64_t checkpoint_id) : checkpoint_id_(checkpoint_id) {}
+  uint64_t checkpoint_id_;
+};
+
+enum class PollResult : uint8_t {
+  kMore,  // Call again soon.
+  kWait,  // Nothing until new input, work or a wake-up.
+  kEnd,   // No more records, ever.
+};
+
+// All calls on the task's thread. Exceptions out of user code pass through and fail the attempt.
+class Operator {
+ public:
+  virtual ~Operator() = default;
+  virtual void Open(OperatorContext& context) = 0;
+  // May take the rows out of `batch`.
+  virtual void ProcessBatch(RecordBatch& batch) = 0;
+  // Heads that produce by themselves; others are never polled. Returns after about one batch. `inputs_drained`: no more
+  // input will come.
+  virtual PollResult Poll(bool inputs_drained);
+  // All input was processed; emits what is left.
+  virtual void Finish() {}
+  virtual void Snapshot(SnapshotContext&) {}
+  virtual void NotifyCheckpointComplete(const CommitPermit&) {}
+  virtual void Close() = 0;
+};
+
+}  // namespace weir

@@ -1,0 +1,67 @@
+// Where an operator's rows go: the buffer that Collector<T> writes into and the sink that takes full batches.
+#pragma once
+
+#include <memory>
+
+#include <weir/core/record_batch.h>
+
+namespace weir {
+
+// Takes batches of an operator: the next operator of the chain or the result partitions. Thread: task.
+class BatchSink {
+ public:
+  virtual ~BatchSink() = default;
+  // Takes all rows. May wait for credit: the one place where a task waits.
+  virtual void Push(RecordBatch batch) = 0;
+};
+
+// The batch that an operator fills. Full ones go to the sink. Thread: task.
+class OutputBuffer {
+ public:
+  // `sink` outlives the buffer. `rows_max` is the capacity of a batch, at least 1.
+  OutputBuffer(const TypeInfo& type, BatchSink& sink, uint32_t rows_max);
+  ~OutputBuffer();
+  OutputBuffer(const OutputBuffer&) = delete;
+  OutputBuffer& operator=(const OutputBuffer&) = delete;
+
+  // Room for one row at cursor(); pushes a full batch first.
+  void Reserve() {
+    if (cursor_ == end_) [[unlikely]] NextBatch();
+  }
+  std::byte* cursor() { return cursor_; }
+  // The row at cursor() is constructed now.
+  void Advance(size_t row_bytes) {
+    cursor_ += row_bytes;
+    if (timestamp_cursor_ != nullptr) *timestamp_cursor_++ = timestamp_;
+  }
+
+  // From the next row on, rows carry `timestamp`. A change between with and without pushes what is there.
+  void SetTimestamp(int64_t timestamp) {
+    if (!with_timestamps_) [[unlikely]] SwitchTimestamps(true);
+    timestamp_ = timestamp;
+  }
+  void ClearTimestamp() {
+    if (with_timestamps_) [[unlikely]] SwitchTimestamps(false);
+  }
+  // Pushes a partial batch.
+  void Flush();
+  uint64_t rows_out() const { return rows_pushed_; }
+
+ private:
+  void NextBatch();
+  void SwitchTimestamps(bool with_timestamps);
+
+  const TypeInfo& type_;
+  BatchSink& sink_;
+  const uint32_t rows_max_;
+  std::shared_ptr<BlockPool> pool_;
+  RecordBatch batch_;
+  std::byte* cursor_ = nullptr;  // Invariant: [batch rows, cursor_) are constructed.
+  std::byte* end_ = nullptr;
+  int64_t* timestamp_cursor_ = nullptr;
+  int64_t timestamp_ = 0;
+  bool with_timestamps_ = false;
+  uint64_t rows_pushed_ = 0;
+};
+
+}  // namespace weir
