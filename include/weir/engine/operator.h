@@ -77,12 +77,14 @@ enum class PollResult : uint8_t {
 class Operator {
  public:
   virtual ~Operator() = default;
+  // Before Open, on keyed operators: sets the store's layout. Restored state is loaded between the two.
+  virtual void DeclareKeyedState(KeyedStateStore&) {}
   virtual void Open(OperatorContext& context) = 0;
   // May take the rows out of `batch`.
   virtual void ProcessBatch(RecordBatch& batch) = 0;
   // Heads that produce by themselves; others are never polled. Returns after about one batch. `inputs_drained`: no more
   // input will come.
-  virtual PollResult Poll(bool inputs_drained);
+  virtual PollResult Poll(bool inputs_drained) { return inputs_drained ? PollResult::kEnd : PollResult::kWait; }
   // All input was processed; emits what is left.
   virtual void Finish() {}
   virtual void Snapshot(SnapshotContext&) {}
