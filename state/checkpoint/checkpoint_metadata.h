@@ -1,0 +1,51 @@
+// What a completed checkpoint is: which states of which subtasks make it up. Layout: docs/formats.md, "checkpoint metadata".
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "state/checkpoint/state_handle.h"
+
+namespace weir {
+
+struct SubtaskCheckpoint {
+  bool finished = false;  // The subtask had ended before the checkpoint began (R25); it has no state.
+  TaskSnapshot snapshot;
+  bool operator==(const SubtaskCheckpoint&) const = default;
+};
+
+struct OperatorName {
+  OperatorId id;
+  std::string uid;
+  bool operator==(const OperatorName&) const = default;
+};
+
+struct VertexCheckpoint {
+  std::vector<OperatorName> operators;  // Of the chain, head first.
+  uint32_t parallelism = 1;
+  uint32_t max_parallelism = 128;             // R20: fixed from here on.
+  std::vector<SubtaskCheckpoint> subtasks;    // One per subtask.
+  bool operator==(const VertexCheckpoint&) const = default;
+};
+
+struct CheckpointMetadata {
+  JobId job_id;
+  CheckpointId id;
+  AttemptId attempt;
+  int64_t timestamp_ms = 0;  // Wall clock when it was triggered.
+  std::vector<VertexCheckpoint> vertices;
+  bool operator==(const CheckpointMetadata&) const = default;
+
+  std::string Encode() const;
+  // Checks what later code relies on: counts, modes, ranges, at most 32768 subtasks a vertex. kCorruption.
+  static StatusOr<CheckpointMetadata> Decode(std::string_view bytes);
+
+  // Paths of all files that the checkpoint needs besides its metadata: sorted, each once.
+  std::vector<std::string> ReferencedFiles() const;
+  uint64_t StateSizeBytes() const;
+};
+
+}  // namespace weir

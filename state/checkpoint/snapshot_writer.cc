@@ -1,0 +1,132 @@
+#include "state/checkpoint/snapshot_writer.h"
+
+#include "base/check.h"
+#include "base/status_macros.h"
+
+namespace weir {
+namespace {
+
+constexpr size_t kWriteBytes = 256 * 1024;
+
+void AppendVarint(std::string& out, uint64_t value) {
+  while (value >= 0x80) {
+    out.push_back(static_cast<char>(value | 0x80));
+    value >>= 7;
+  }
+  out.push_back(static_cast<char>(value));
+}
+
+void AppendString(std::string& out, std::string_view text) {
+  AppendVarint(out, text.size());
+  out.append(text);
+}
+
+template <class T>
+void AppendFixed(std::string& out, T value) {
+  char raw[sizeof(T)];
+  std::memcpy(raw, &value, sizeof(T));
+  out.append(raw, sizeof(T));
+}
+
+}  // namespace
+
+void BlockBuilder::Start(uint32_t key_group) {
+  CHECK(!started_);
+  started_ = true;
+  key_group_ = key_group;
+  record_count_ = 0;
+  bytes_.assign(kSnapshotBlockHeaderBytes, '\0');
+}
+
+void BlockBuilder::Append(const SnapshotRecord& record) {
+  CHECK(started_);
+  ++record_count_;
+  AppendVarint(bytes_, record.state_index);
+  bytes_.push_back(static_cast<char>(record.kind));
+  AppendString(bytes_, record.key);
+  AppendString(bytes_, record.name_space);
+  if (record.kind == SnapshotRecordKind::kValue) AppendString(bytes_, record.value);
+}
+
+SnapshotBlock BlockBuilder::Finish() {
+  CHECK(started_);
+  CHECK(bytes_.size() < kSnapshotBlockBytesMax);
+  const uint32_t fields[4] = {kSnapshotBlockMagic, key_group_, record_count_,
+                              static_cast<uint32_t>(bytes_.size() - kSnapshotBlockHeaderBytes)};
+  std::memcpy(bytes_.data(), fields, sizeof(fields));
+  started_ = false;
+  SnapshotBlock block{key_group_, record_count_, std::move(bytes_)};
+  bytes_.clear();
+  return block;
+}
+
+SnapshotFileWriter::SnapshotFileWriter(FileSystem& file_system, Options options, const SnapshotHeader& header)
+    : file_system_(file_system), options_(std::move(options)), key_groups_(header.key_groups), buffer_(header.Encode()) {
+  CHECK(!options_.path.empty());
+  offset_ = buffer_.size();
+  checksum_.Update(buffer_);
+}
+
+SnapshotFileWriter::~SnapshotFileWriter() = default;
+
+Status SnapshotFileWriter::AddBlock(SnapshotBlock block) {
+  CHECK(key_groups_.Contains(block.key_group));
+  CHECK(block.bytes.size() >= kSnapshotBlockHeaderBytes);
+  const uint64_t checksum = Checksum64(block.bytes);
+  AppendFixed(block.bytes, checksum);
+  index_.push_back({block.key_group, offset_, static_cast<uint32_t>(block.bytes.size())});
+  return Write(block.bytes);
+}
+
+Status SnapshotFileWriter::Write(std::string_view bytes) {
+  offset_ += bytes.size();
+  checksum_.Update(bytes);
+  buffer_.append(bytes);
+  if (file_ == nullptr && offset_ <= options_.inline_size_bytes_max) return Status::Ok();
+  if (file_ == nullptr) {
+    ASSIGN_OR_RETURN(file_, file_system_.Create(options_.path));
+  }
+  if (buffer_.size() < kWriteBytes) return Status::Ok();
+  RETURN_IF_ERROR(file_->Append(buffer_));
+  buffer_.clear();
+  return Status::Ok();
+}
+
+std::string SnapshotFileWriter::EncodeIndexAndFooter() {
+  // Stable: blocks of one key group keep their order in the file, on which "the last record wins" rests.
+  std::stable_sort(index_.begin(), index_.end(),
+                   [](const SnapshotBlockEntry& a, const SnapshotBlockEntry& b) { return a.key_group < b.key_group; });
+  std::string index;
+  AppendFixed(index, static_cast<uint32_t>(index_.size()));
+  for (const SnapshotBlockEntry& entry : index_) {
+    AppendFixed(index, entry.key_group);
+    AppendFixed(index, entry.offset);
+    AppendFixed(index, entry.size_bytes);
+  }
+  AppendFixed(index, Checksum64(index));
+  const uint64_t index_offset = offset_;
+  const uint64_t index_size = index.size();
+  AppendFixed(index, index_offset);
+  AppendFixed(index, index_size);
+  AppendFixed(index, index_offset + index_size + kSnapshotFooterBytes);
+  return index;
+}
+
+StatusOr<StateBytes> SnapshotFileWriter::Finish() {
+  RETURN_IF_ERROR(Write(EncodeIndexAndFooter()));
+  std::string end;
+  AppendFixed(end, checksum_.Digest());
+  end.append(kSnapshotEndMagic);
+  RETURN_IF_ERROR(Write(end));
+  StateBytes bytes{.path = {}, .inline_bytes = {}, .size_bytes = offset_, .checksum = checksum_.Digest()};
+  if (file_ == nullptr) {
+    bytes.inline_bytes = std::move(buffer_);
+    return bytes;
+  }
+  RETURN_IF_ERROR(file_->Append(buffer_));
+  RETURN_IF_ERROR(file_->Publish());
+  bytes.path = options_.path;
+  return bytes;
+}
+
+}  // namespace weir

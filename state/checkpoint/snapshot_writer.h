@@ -1,0 +1,78 @@
+// Writes a keyed snapshot: a task fills blocks, another thread appends them to a file.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/checksum.h"
+#include "base/file_system.h"
+#include "state/checkpoint/snapshot_format.h"
+#include "state/checkpoint/state_handle.h"
+
+namespace weir {
+
+// A finished block on its way to the file. Move it.
+struct SnapshotBlock {
+  uint32_t key_group = 0;
+  uint32_t record_count = 0;
+  std::string bytes;  // Block header and records; the checksum follows in the file.
+};
+
+// Collects the records of one key group. Thread: the task's; no I/O, no checksum, no allocation per record.
+class BlockBuilder {
+ public:
+  // Requires: the builder is empty.
+  void Start(uint32_t key_group);
+  // Requires: Start was called. `value` is ignored unless `record.kind` is kValue.
+  void Append(const SnapshotRecord& record);
+
+  bool started() const { return started_; }
+  uint32_t key_group() const { return key_group_; }
+  uint32_t record_count() const { return record_count_; }
+  size_t size_bytes() const { return bytes_.size(); }
+  bool full() const { return bytes_.size() >= kSnapshotBlockBytesTarget; }
+
+  // Takes the block; the builder is empty after it. Requires: Start was called.
+  SnapshotBlock Finish();
+
+ private:
+  bool started_ = false;
+  uint32_t key_group_ = 0;
+  uint32_t record_count_ = 0;
+  std::string bytes_;  // Empty, or begins with room for the block header.
+};
+
+// Thread-compatible: one thread at a time, usually of the snapshot pool. Blocks on I/O. Any error is final: nothing is
+// left under the path and Finish must not be called (R33).
+class SnapshotFileWriter {
+ public:
+  struct Options {
+    std::string path;  // Exclusive: it carries attempt, subtask and sequence.
+    uint64_t inline_size_bytes_max = 20'480;  // state.storage.fs.memory-threshold
+  };
+  // `file_system` must outlive the writer.
+  SnapshotFileWriter(FileSystem& file_system, Options options, const SnapshotHeader& header);
+  ~SnapshotFileWriter();
+
+  // Requires: the block's key group lies in the header's range.
+  Status AddBlock(SnapshotBlock block);
+  // Completes the snapshot. Ok means durable under the path, or inline and not written at all. Once.
+  StatusOr<StateBytes> Finish();
+
+ private:
+  Status Write(std::string_view bytes);
+  std::string EncodeIndexAndFooter();
+
+  FileSystem& file_system_;
+  const Options options_;
+  const KeyGroupRange key_groups_;
+  std::string buffer_;                 // Not yet in the file. Whole content while file_ is unset.
+  std::unique_ptr<DurableFile> file_;  // Set once the content is too large to be inline.
+  uint64_t offset_ = 0;                // Bytes so far.
+  Checksum64Stream checksum_;          // Of these bytes.
+  std::vector<SnapshotBlockEntry> index_;
+};
+
+}  // namespace weir

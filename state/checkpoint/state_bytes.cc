@@ -1,0 +1,36 @@
+#include "state/checkpoint/state_bytes.h"
+
+#include "base/check.h"
+#include "base/checksum.h"
+#include "base/status_macros.h"
+
+namespace weir {
+
+StatusOr<StateBytes> WriteStateBytes(FileSystem& file_system, const std::string& path, std::string content,
+                                     uint64_t inline_size_bytes_max) {
+  CHECK(!path.empty());
+  StateBytes bytes{.path = {}, .inline_bytes = {}, .size_bytes = content.size(), .checksum = Checksum64(content)};
+  if (content.size() <= inline_size_bytes_max) {
+    bytes.inline_bytes = std::move(content);
+    return bytes;
+  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<DurableFile> file, file_system.Create(path));
+  RETURN_IF_ERROR(file->Append(content));
+  RETURN_IF_ERROR(file->Publish());
+  bytes.path = path;
+  return bytes;
+}
+
+StatusOr<std::string> ReadStateBytes(FileSystem& file_system, const StateBytes& bytes) {
+  std::string content = bytes.inline_bytes;
+  if (!bytes.path.empty()) {
+    ASSIGN_OR_RETURN(content, file_system.ReadFile(bytes.path));
+  }
+  if (content.size() != bytes.size_bytes || Checksum64(content) != bytes.checksum) {
+    return Corruption("state differs from its handle, path=" + (bytes.path.empty() ? "(inline)" : bytes.path) +
+                      " size=" + std::to_string(content.size()) + " expected=" + std::to_string(bytes.size_bytes));
+  }
+  return content;
+}
+
+}  // namespace weir

@@ -1,0 +1,20 @@
+// Writes and reads the bytes behind a state handle.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/file_system.h"
+#include "state/checkpoint/state_handle.h"
+
+namespace weir {
+
+// Content of at most `inline_size_bytes_max` bytes travels in the handle; else it is written durably under `path`, which
+// must be exclusive (R6). Blocks.
+StatusOr<StateBytes> WriteStateBytes(FileSystem& file_system, const std::string& path, std::string content,
+                                     uint64_t inline_size_bytes_max);
+
+// kCorruption when size or checksum differ from the handle's (R6); kNotFound and kUnavailable as the file system says. Blocks.
+StatusOr<std::string> ReadStateBytes(FileSystem& file_system, const StateBytes& bytes);
+
+}  // namespace weir
