@@ -113,6 +113,9 @@ function(weir_finish_floors)
   foreach(library ${core})
     target_link_libraries(weir PRIVATE "$<LINK_LIBRARY:WHOLE_ARCHIVE,${library}>")
   endforeach()
+  # The same feature where a library appears again as a dependency of another one.
+  string(REPLACE ";" "," core_list "${core}")
+  set_property(TARGET weir PROPERTY LINK_LIBRARY_OVERRIDE "WHOLE_ARCHIVE,${core_list}")
   target_link_options(weir PRIVATE -Wl,--version-script=${CMAKE_SOURCE_DIR}/cmake/libweir.map -Wl,--exclude-libs,ALL)
   set_property(TARGET weir APPEND PROPERTY LINK_DEPENDS ${CMAKE_SOURCE_DIR}/cmake/libweir.map)
 
