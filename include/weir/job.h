@@ -40,8 +40,8 @@ struct AbiNote {
 #define WEIR_JOB(environment, parameters)                                                              \
   static void WeirJobBody(environment, parameters);                                                    \
   extern "C" {                                                                                         \
-  extern const ::weir::internal::AbiNote weir_abi_note; \
-  __attribute__((used, visibility("default"), section(".note.weir"), aligned(4))) const ::weir::internal::AbiNote weir_abi_note{};                                                     \
+  extern __attribute__((visibility("default"))) const ::weir::internal::AbiNote weir_abi_note; \
+  __attribute__((used, section(".note.weir"), aligned(4))) const ::weir::internal::AbiNote weir_abi_note{};                                                     \
   __attribute__((used, visibility("default"))) void weir_job_entry(::weir::StreamExecutionEnvironment& env,          \
                                                                    const ::weir::Parameters& args) {   \
     WeirJobBody(env, args);                                                                            \

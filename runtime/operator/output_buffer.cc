@@ -1,0 +1,45 @@
+#include <weir/engine/output.h>
+
+#include "base/check.h"
+#include "runtime/element/block_pool.h"
+
+namespace weir {
+
+OutputBuffer::OutputBuffer(const TypeInfo& type, BatchSink& sink, uint32_t rows_max)
+    : type_(type), sink_(sink), rows_max_(rows_max), pool_(std::make_shared<BlockPool>()) {
+  CHECK(rows_max > 0);
+}
+
+OutputBuffer::~OutputBuffer() {
+  // After a failure rows may be left: they are destroyed with their batch.
+  if (batch_.allocated()) batch_.SetSize(static_cast<uint32_t>((cursor_ - static_cast<std::byte*>(batch_.rows())) / type_.size_bytes));
+}
+
+void OutputBuffer::NextBatch() {
+  Flush();
+  batch_ = RecordBatch(type_, {.capacity_rows = rows_max_, .has_hashes = false, .has_timestamps = with_timestamps_}, pool_);
+  cursor_ = static_cast<std::byte*>(batch_.rows());
+  end_ = cursor_ + size_t{rows_max_} * type_.size_bytes;
+  timestamp_cursor_ = with_timestamps_ ? batch_.timestamps() : nullptr;
+}
+
+void OutputBuffer::Flush() {
+  if (!batch_.allocated()) return;
+  std::byte* const begin = static_cast<std::byte*>(batch_.rows());
+  if (cursor_ == begin) return;
+  batch_.SetSize(static_cast<uint32_t>((cursor_ - begin) / type_.size_bytes));
+  rows_pushed_ += batch_.size();
+  cursor_ = end_ = nullptr;
+  timestamp_cursor_ = nullptr;
+  sink_.Push(std::move(batch_));
+}
+
+void OutputBuffer::SwitchTimestamps(bool with_timestamps) {
+  Flush();
+  batch_.Reset();
+  cursor_ = end_ = nullptr;
+  timestamp_cursor_ = nullptr;
+  with_timestamps_ = with_timestamps;
+}
+
+}  // namespace weir
