@@ -48,6 +48,7 @@ function(weir_program)
     target_link_libraries(${ARG_NAME} PRIVATE ${resolved})
   endforeach()
   target_link_libraries(${ARG_NAME} PRIVATE Threads::Threads ${ARG_EXTERNAL})
+  weir_match_pch(${ARG_NAME})
   target_precompile_headers(${ARG_NAME} REUSE_FROM weir_pch_host)
 endfunction()
 
@@ -68,6 +69,7 @@ function(weir_test)
     target_link_libraries(${ARG_NAME} PRIVATE ${resolved})
   endforeach()
   target_link_libraries(${ARG_NAME} PRIVATE GTest::gtest GTest::gmock GTest::gtest_main Threads::Threads ${ARG_EXTERNAL})
+  weir_match_pch(${ARG_NAME})
   target_precompile_headers(${ARG_NAME} REUSE_FROM weir_pch_host)
   set_target_properties(${ARG_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   if(NOT ARG_TIMEOUT)
@@ -79,6 +81,12 @@ function(weir_test)
     set_tests_properties(${ARG_NAME} PROPERTIES
       ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/cmake/tsan.supp")
   endif()
+endfunction()
+
+# Programs compile with -fPIC, not -fPIE: a precompiled header serves one of them only.
+function(weir_match_pch name)
+  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  target_compile_options(${name} PRIVATE -fPIC)
 endfunction()
 
 function(weir_check_floor name floor dep)
