@@ -1,0 +1,207 @@
+#include "base/options.h"
+
+namespace weir::options {
+
+// JobManager: addresses.
+constinit const ConfigOption<std::string> kJobManagerRpcAddress{{
+    .key = "jobmanager.rpc.address", .kind = OptionKind::kString, .default_text = "localhost",
+    .description = "Host under which clients and TaskManagers find the JobManager."}};
+constinit const ConfigOption<int64_t> kJobManagerRpcPort{{
+    .key = "jobmanager.rpc.port", .kind = OptionKind::kInt, .default_text = "6123", .min = 0, .max = 65535,
+    .description = "Port of the JobManager for clients and TaskManagers; 0 = any free one."}};
+constinit const ConfigOption<std::string> kJobManagerBindHost{{
+    .key = "jobmanager.bind-host", .kind = OptionKind::kString, .default_text = "localhost",
+    .description = "Local interface the JobManager listens on; 0.0.0.0 = all."}};
+constinit const ConfigOption<std::string> kJobManagerArtifactDirectory{{
+    .key = "jobmanager.artifact.directory", .kind = OptionKind::kString,
+    .default_text = "${io.tmp.dirs}/weir-artifacts",
+    .description = "Where uploaded job libraries are kept, by content hash."}};
+constinit const ConfigOption<MemorySize> kJobManagerArtifactSizeMax{{
+    .key = "jobmanager.artifact.size-max", .kind = OptionKind::kMemorySize, .default_text = "1gb", .min = 1,
+    .description = "Largest job library that is accepted."}};
+
+// TaskManager: addresses, slots, memory, network.
+constinit const ConfigOption<std::string> kTaskManagerHost{{
+    .key = "taskmanager.host", .kind = OptionKind::kString, .default_text = "localhost",
+    .description = "Address under which other TaskManagers reach this one."}};
+constinit const ConfigOption<std::string> kTaskManagerBindHost{{
+    .key = "taskmanager.bind-host", .kind = OptionKind::kString, .default_text = "localhost",
+    .description = "Local interface the TaskManager listens on; 0.0.0.0 = all."}};
+constinit const ConfigOption<int64_t> kTaskManagerDataPort{{
+    .key = "taskmanager.data.port", .kind = OptionKind::kInt, .default_text = "0", .min = 0, .max = 65535,
+    .description = "Port for record exchange between TaskManagers; 0 = any free one."}};
+constinit const ConfigOption<int64_t> kTaskManagerNumberOfTaskSlots{{
+    .key = "taskmanager.numberOfTaskSlots", .kind = OptionKind::kInt, .default_text = "1", .min = 1, .max = 1024,
+    .description = "Slots that the TaskManager offers."}};
+constinit const ConfigOption<std::optional<std::string>> kTaskManagerResourceId{{
+    .key = "taskmanager.resource-id", .kind = OptionKind::kString,
+    .description = "Fixed id of the TaskManager; made of host, port and random characters when not set."}};
+constinit const ConfigOption<MemorySize> kTaskManagerMemoryProcessSize{{
+    .key = "taskmanager.memory.process.size", .kind = OptionKind::kMemorySize, .default_text = "1728m", .min = 67108864,
+    .description = "Memory of the TaskManager and all its workers together."}};
+constinit const ConfigOption<SlotThreading> kTaskManagerSlotThreading{{
+    .key = "taskmanager.slot.threading", .kind = OptionKind::kEnum, .default_text = "slot",
+    .names = {{{"slot", 0}, {"task", 1}}},
+    .description = "slot: one thread drives all subtasks of a slot. task: one thread for each."}};
+constinit const ConfigOption<int64_t> kTaskManagerNetworkBatchRowsMax{{
+    .key = "taskmanager.network.batch-rows-max", .kind = OptionKind::kInt, .default_text = "4096", .min = 1,
+    .max = 65536, .description = "Largest number of rows in a record batch."}};
+constinit const ConfigOption<MemorySize> kTaskManagerNetworkBatchBytesMax{{
+    .key = "taskmanager.network.batch-bytes-max", .kind = OptionKind::kMemorySize, .default_text = "64kb", .min = 1024,
+    .max = 1073741824, .description = "A batch is sent when it has this size; a single row may be larger."}};
+constinit const ConfigOption<int64_t> kTaskManagerNetworkCreditsPerChannel{{
+    .key = "taskmanager.network.credits-per-channel", .kind = OptionKind::kInt, .default_text = "4", .min = 1,
+    .max = 65536, .description = "Batches that may be under way on one channel."}};
+constinit const ConfigOption<std::chrono::milliseconds> kTaskManagerNetworkHandshakeTimeout{{
+    .key = "taskmanager.network.handshake-timeout", .kind = OptionKind::kDuration, .default_text = "5 s", .min = 1,
+    .description = "How long a new data connection may take to say who it is."}};
+constinit const ConfigOption<std::chrono::milliseconds> kSlotRequestTimeout{{
+    .key = "slot.request.timeout", .kind = OptionKind::kDuration, .default_text = "5 min", .min = 1,
+    .description = "How long a job may wait for slots before it fails."}};
+constinit const ConfigOption<std::chrono::milliseconds> kWorkerStartTimeout{{
+    .key = "worker.start-timeout", .kind = OptionKind::kDuration, .default_text = "30 s", .min = 1,
+    .description = "How long a worker may take to start and load the job library."}};
+
+// Jobs.
+constinit const ConfigOption<int64_t> kParallelismDefault{{
+    .key = "parallelism.default", .kind = OptionKind::kInt, .default_text = "1", .min = 1, .max = 32768,
+    .description = "Parallelism of operators for which nobody sets one."}};
+constinit const ConfigOption<std::optional<int64_t>> kPipelineMaxParallelism{{
+    .key = "pipeline.max-parallelism", .kind = OptionKind::kInt, .min = 1, .max = 32768, .unset_text = "-1",
+    .description = "Number of key groups of operators for which nobody sets one; -1 = derived from the parallelism."}};
+constinit const ConfigOption<std::chrono::milliseconds> kExecutionBufferTimeoutInterval{{
+    .key = "execution.buffer-timeout.interval", .older_keys = {"execution.buffer-timeout"},
+    .kind = OptionKind::kDuration, .default_text = "100 ms", .min = 0,
+    .description = "A batch that is not full leaves after this time at the latest; 0 = after each record."}};
+constinit const ConfigOption<StateBackendType> kStateBackendType{{
+    .key = "state.backend.type", .older_keys = {"state.backend"}, .kind = OptionKind::kEnum, .default_text = "hashmap",
+    .names = {{{"hashmap", 0}, {"rocksdb", 1}, {"jobmanager", 0}, {"filesystem", 0}}},
+    .description = "hashmap: state in memory. rocksdb: state on local disk."}};
+
+// Checkpoints.
+constinit const ConfigOption<std::optional<std::chrono::milliseconds>> kExecutionCheckpointingInterval{{
+    .key = "execution.checkpointing.interval", .kind = OptionKind::kDuration, .min = 10,
+    .description = "Period of checkpoints; none are taken when not set."}};
+constinit const ConfigOption<std::chrono::milliseconds> kExecutionCheckpointingTimeout{{
+    .key = "execution.checkpointing.timeout", .kind = OptionKind::kDuration, .default_text = "10 min", .min = 10,
+    .description = "A checkpoint that is not complete by then is aborted and counts as failed."}};
+constinit const ConfigOption<std::chrono::milliseconds> kExecutionCheckpointingMinPause{{
+    .key = "execution.checkpointing.min-pause", .kind = OptionKind::kDuration, .default_text = "0 ms", .min = 0,
+    .description = "Least time between the end of one checkpoint and the start of the next."}};
+constinit const ConfigOption<int64_t> kExecutionCheckpointingTolerableFailedCheckpoints{{
+    .key = "execution.checkpointing.tolerable-failed-checkpoints", .kind = OptionKind::kInt, .default_text = "0",
+    .min = 0, .max = 2147483647, .description = "Failed checkpoints in a row that a job survives."}};
+constinit const ConfigOption<int64_t> kExecutionCheckpointingNumRetained{{
+    .key = "execution.checkpointing.num-retained", .older_keys = {"state.checkpoints.num-retained"},
+    .kind = OptionKind::kInt, .default_text = "1", .min = 1, .max = 10000,
+    .description = "Completed checkpoints that are kept."}};
+constinit const ConfigOption<std::string> kExecutionCheckpointingDir{{
+    .key = "execution.checkpointing.dir", .older_keys = {"state.checkpoints.dir", "state.backend.fs.checkpointdir"},
+    .kind = OptionKind::kString, .default_text = "${io.tmp.dirs}/weir-checkpoints",
+    .description = "Root directory of checkpoints; shared by all machines of the cluster."}};
+constinit const ConfigOption<MemorySize> kExecutionCheckpointingDataInlineThreshold{{
+    .key = "execution.checkpointing.data-inline-threshold",
+    .older_keys = {"state.storage.fs.memory-threshold", "state.backend.fs.memory-threshold"},
+    .kind = OptionKind::kMemorySize, .default_text = "20kb", .min = 0, .max = 1048576,
+    .description = "State smaller than this travels in the checkpoint's metadata, not in a file."}};
+
+// Failure.
+constinit const ConfigOption<RestartStrategyType> kRestartStrategyType{{
+    .key = "restart-strategy.type", .older_keys = {"restart-strategy"}, .kind = OptionKind::kEnum,
+    .default_text = "exponential-delay",
+    .names = {{{"none", 0}, {"fixed-delay", 1}, {"exponential-delay", 2}, {"off", 0}, {"disable", 0}, {"fixeddelay", 1}, {"exponentialdelay", 2}}},
+    .description = "none (also off, disable), fixed-delay or exponential-delay."}};
+constinit const ConfigOption<int64_t> kRestartStrategyFixedDelayAttempts{{
+    .key = "restart-strategy.fixed-delay.attempts", .kind = OptionKind::kInt, .default_text = "1", .min = 0,
+    .max = 2147483647, .description = "Restarts before the job fails."}};
+constinit const ConfigOption<std::chrono::milliseconds> kRestartStrategyFixedDelayDelay{{
+    .key = "restart-strategy.fixed-delay.delay", .kind = OptionKind::kDuration, .default_text = "1 s", .min = 0,
+    .description = "Pause before each restart."}};
+constinit const ConfigOption<std::chrono::milliseconds> kRestartStrategyExponentialDelayInitialBackoff{{
+    .key = "restart-strategy.exponential-delay.initial-backoff", .kind = OptionKind::kDuration, .default_text = "50 ms",
+    .min = 1, .description = "Pause before the first restart."}};
+constinit const ConfigOption<std::chrono::milliseconds> kRestartStrategyExponentialDelayMaxBackoff{{
+    .key = "restart-strategy.exponential-delay.max-backoff", .kind = OptionKind::kDuration, .default_text = "1 min",
+    .min = 1, .description = "Longest pause before a restart."}};
+constinit const ConfigOption<double> kRestartStrategyExponentialDelayBackoffMultiplier{{
+    .key = "restart-strategy.exponential-delay.backoff-multiplier", .kind = OptionKind::kDouble, .default_text = "1.5",
+    .min = 1, .max = 1000, .description = "Growth of the pause from one restart to the next."}};
+constinit const ConfigOption<std::chrono::milliseconds> kRestartStrategyExponentialDelayResetBackoffThreshold{{
+    .key = "restart-strategy.exponential-delay.reset-backoff-threshold", .kind = OptionKind::kDuration,
+    .default_text = "1 h", .min = 1,
+    .description = "A run of this length without failure starts over with the first pause."}};
+constinit const ConfigOption<double> kRestartStrategyExponentialDelayJitterFactor{{
+    .key = "restart-strategy.exponential-delay.jitter-factor", .kind = OptionKind::kDouble, .default_text = "0.1",
+    .min = 0, .max = 1, .description = "Random share of the pause, up or down."}};
+constinit const ConfigOption<int64_t> kRestartStrategyExponentialDelayAttemptsBeforeResetBackoff{{
+    .key = "restart-strategy.exponential-delay.attempts-before-reset-backoff", .kind = OptionKind::kInt,
+    .default_text = "2147483647", .min = 1, .max = 2147483647,
+    .description = "Restarts without such a run after which the job fails; the default is as good as never."}};
+constinit const ConfigOption<std::chrono::milliseconds> kHeartbeatInterval{{
+    .key = "heartbeat.interval", .kind = OptionKind::kDuration, .default_text = "1 s", .min = 1,
+    .description = "Period of heartbeats between JobManager and TaskManagers."}};
+constinit const ConfigOption<std::chrono::milliseconds> kHeartbeatTimeout{{
+    .key = "heartbeat.timeout", .kind = OptionKind::kDuration, .default_text = "10 s", .min = 1,
+    .description = "A process not heard of for this time is lost; longer than the interval."}};
+constinit const ConfigOption<std::chrono::milliseconds> kTaskCancellationTimeout{{
+    .key = "task.cancellation.timeout", .kind = OptionKind::kDuration, .default_text = "30 s", .min = 1,
+    .description = "A task that has not ended this long after its cancellation has its worker killed."}};
+constinit const ConfigOption<std::chrono::milliseconds> kTaskWatchdogInterval{{
+    .key = "task.watchdog-interval", .kind = OptionKind::kDuration, .default_text = "60 s", .min = 1,
+    .description = "A task that has not finished a step for this time is reported with its stack."}};
+
+// Processes, files, logs, metrics.
+constinit const ConfigOption<std::chrono::milliseconds> kClientTimeout{{
+    .key = "client.timeout", .kind = OptionKind::kDuration, .default_text = "60 s", .min = 1,
+    .description = "How long the command line waits for an answer."}};
+constinit const ConfigOption<std::vector<std::string>> kIoTmpDirs{{
+    .key = "io.tmp.dirs", .older_keys = {"taskmanager.tmp.dirs"}, .kind = OptionKind::kStringList,
+    .default_text = "/tmp", .description = "Directories for temporary files, separated by comma, pipe or colon."}};
+constinit const ConfigOption<std::optional<std::string>> kEnvLogDir{{
+    .key = "env.log.dir", .kind = OptionKind::kString,
+    .description = "Directory of log files; the console only when not set."}};
+constinit const ConfigOption<LogLevel> kEnvLogLevel{{
+    .key = "env.log.level", .kind = OptionKind::kEnum, .default_text = "INFO",
+    .names = {{{"DEBUG", 0}, {"INFO", 1}, {"WARN", 2}, {"ERROR", 3}}}, .description = "DEBUG, INFO, WARN or ERROR."}};
+constinit const ConfigOption<int64_t> kEnvLogMax{{
+    .key = "env.log.max", .kind = OptionKind::kInt, .default_text = "10", .min = 1, .max = 10000,
+    .description = "Old log files that are kept."}};
+constinit const ConfigOption<MemorySize> kEnvLogSizeMax{{
+    .key = "env.log.size-max", .kind = OptionKind::kMemorySize, .default_text = "64mb", .min = 1024,
+    .description = "A log file of this size is closed and a new one begun."}};
+constinit const ConfigOption<std::string> kEnvPidDir{{
+    .key = "env.pid.dir", .kind = OptionKind::kString, .default_text = "/tmp",
+    .description = "Directory of files that name the running processes."}};
+constinit const ConfigOption<PortRange> kMetricsReporterPromPort{{
+    .key = "metrics.reporter.prom.port", .kind = OptionKind::kPortRange, .default_text = "9249-9260",
+    .description = "Port or range on which a process shows its metrics to Prometheus; the first free one is taken, 0 = any."}};
+
+namespace {
+
+constexpr const OptionInfo* kAll[] = {
+    &kJobManagerRpcAddress.info, &kJobManagerRpcPort.info, &kJobManagerBindHost.info,
+    &kJobManagerArtifactDirectory.info, &kJobManagerArtifactSizeMax.info, &kTaskManagerHost.info,
+    &kTaskManagerBindHost.info, &kTaskManagerDataPort.info, &kTaskManagerNumberOfTaskSlots.info,
+    &kTaskManagerResourceId.info, &kTaskManagerMemoryProcessSize.info, &kTaskManagerSlotThreading.info,
+    &kTaskManagerNetworkBatchRowsMax.info, &kTaskManagerNetworkBatchBytesMax.info,
+    &kTaskManagerNetworkCreditsPerChannel.info, &kTaskManagerNetworkHandshakeTimeout.info, &kSlotRequestTimeout.info,
+    &kWorkerStartTimeout.info, &kParallelismDefault.info, &kPipelineMaxParallelism.info,
+    &kExecutionBufferTimeoutInterval.info, &kStateBackendType.info, &kExecutionCheckpointingInterval.info,
+    &kExecutionCheckpointingTimeout.info, &kExecutionCheckpointingMinPause.info,
+    &kExecutionCheckpointingTolerableFailedCheckpoints.info, &kExecutionCheckpointingNumRetained.info,
+    &kExecutionCheckpointingDir.info, &kExecutionCheckpointingDataInlineThreshold.info, &kRestartStrategyType.info,
+    &kRestartStrategyFixedDelayAttempts.info, &kRestartStrategyFixedDelayDelay.info,
+    &kRestartStrategyExponentialDelayInitialBackoff.info, &kRestartStrategyExponentialDelayMaxBackoff.info,
+    &kRestartStrategyExponentialDelayBackoffMultiplier.info,
+    &kRestartStrategyExponentialDelayResetBackoffThreshold.info, &kRestartStrategyExponentialDelayJitterFactor.info,
+    &kRestartStrategyExponentialDelayAttemptsBeforeResetBackoff.info, &kHeartbeatInterval.info, &kHeartbeatTimeout.info,
+    &kTaskCancellationTimeout.info, &kTaskWatchdogInterval.info, &kClientTimeout.info, &kIoTmpDirs.info,
+    &kEnvLogDir.info, &kEnvLogLevel.info, &kEnvLogMax.info, &kEnvLogSizeMax.info, &kEnvPidDir.info,
+    &kMetricsReporterPromPort.info,
+};
+
+}  // namespace
+
+std::span<const OptionInfo* const> All() { return kAll; }
+
+}  // namespace weir::options
