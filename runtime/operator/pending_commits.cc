@@ -11,9 +11,9 @@ void PendingCommits::Add(uint64_t checkpoint_id, std::vector<std::string> commit
   pending.insert(pending.end(), std::make_move_iterator(committables.begin()), std::make_move_iterator(committables.end()));
 }
 
-void PendingCommits::Snapshot(OperatorStateWriter& state) const {
+void PendingCommits::Snapshot(OperatorStateSink& state) const {
   for (const auto& [checkpoint_id, committables] : pending_) {
-    for (const std::string& committable : committables) state.Add(kStateName, OperatorStateWriter::Mode::kEvenSplit, committable);
+    for (const std::string& committable : committables) state.Add(kStateName, OperatorStateSink::Mode::kEvenSplit, committable);
   }
 }
 

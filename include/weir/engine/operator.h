@@ -18,10 +18,10 @@ namespace weir {
 class KeyedStateStore;
 
 // The items of one operator's non-keyed state, by name: written at a snapshot, read at a restore.
-class OperatorStateWriter {
+class OperatorStateSink {
  public:
   enum class Mode : uint8_t { kEvenSplit = 0, kUnion = 1, kBroadcast = 2 };
-  virtual ~OperatorStateWriter() = default;
+  virtual ~OperatorStateSink() = default;
   virtual void Add(std::string_view name, Mode mode, std::string_view item) = 0;
 };
 
@@ -52,7 +52,7 @@ struct OperatorContext {
 
 struct SnapshotContext {
   uint64_t checkpoint_id = 0;
-  OperatorStateWriter& state;
+  OperatorStateSink& state;
 };
 
 // Proof that a checkpoint was published: only the engine's completion path makes one (R11).

@@ -23,7 +23,7 @@ class PendingCommits {
   // Commits what the restored checkpoint had pending: that checkpoint was published.
   void Restore(const std::vector<std::string>& committables);
   void Add(uint64_t checkpoint_id, std::vector<std::string> committables);
-  void Snapshot(OperatorStateWriter& state) const;
+  void Snapshot(OperatorStateSink& state) const;
   void Commit(const CommitPermit& permit);
 
  private:

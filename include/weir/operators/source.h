@@ -59,7 +59,7 @@ class EnumeratorOperator final : public Operator {
   }
   void Snapshot(SnapshotContext& context) override {
     for (const SplitT& split : enumerator_->Remaining()) {
-      context.state.Add(kSplitsState, OperatorStateWriter::Mode::kEvenSplit, EncodeSplit(split));
+      context.state.Add(kSplitsState, OperatorStateSink::Mode::kEvenSplit, EncodeSplit(split));
     }
   }
   void Close() override { enumerator_.reset(); }
@@ -111,7 +111,7 @@ class SourceReaderOperator final : public Operator {
   }
   void Snapshot(SnapshotContext& context) override {
     for (const SplitT& split : reader_->Snapshot()) {
-      context.state.Add(kSplitsState, OperatorStateWriter::Mode::kEvenSplit, EncodeSplit(split));
+      context.state.Add(kSplitsState, OperatorStateSink::Mode::kEvenSplit, EncodeSplit(split));
     }
   }
   void Close() override { reader_.reset(); }

@@ -1,0 +1,19 @@
+// The one place where a task waits: output without credit.
+#pragma once
+
+#include <functional>
+
+namespace weir {
+
+// Thrown through user code when a waiting task is cancelled; caught in StreamTask::Step.
+struct TaskCancelled {};
+
+// Thread: task.
+class TaskWaiter {
+ public:
+  virtual ~TaskWaiter() = default;
+  // Returns once `ready` holds; other tasks and sockets of the slot go on meanwhile. Throws TaskCancelled.
+  virtual void WaitUntil(const std::function<bool()>& ready) = 0;
+};
+
+}  // namespace weir
