@@ -33,16 +33,16 @@ std::string FilterMetricCharacters(std::string_view text) {
   return filtered;
 }
 
-Histogram::Histogram() {
+HistogramMetric::HistogramMetric() {
   for (std::atomic<double>& sample : window_) sample.store(kNothing, std::memory_order_relaxed);
 }
 
-void Histogram::Record(double sample) {
+void HistogramMetric::Record(double sample) {
   const uint64_t index = count_.fetch_add(1, std::memory_order_relaxed);
   window_[index % kWindowCount].store(sample, std::memory_order_relaxed);
 }
 
-std::vector<double> Histogram::Quantiles() const {
+std::vector<double> HistogramMetric::Quantiles() const {
   std::vector<double> samples;
   samples.reserve(kWindowCount);
   for (const std::atomic<double>& slot : window_) {
@@ -60,9 +60,9 @@ struct MetricScope::Entry {
   std::string name;
   MetricLabels labels;
   MetricKind kind;
-  Counter counter;
-  Gauge gauge;
-  std::unique_ptr<Histogram> histogram;
+  CounterMetric counter;
+  GaugeMetric gauge;
+  std::unique_ptr<HistogramMetric> histogram;
 
   // Held while `read` runs: the scope's destructor waits for it. That is why `read` must not come back to us.
   mutable std::mutex read_mutex;
@@ -102,15 +102,15 @@ MetricScope::MetricScope(MetricRegistry& registry, std::string name_prefix, Metr
 
 MetricScope::~MetricScope() { registry_->Unregister(entries_); }
 
-Counter* MetricScope::AddCounter(std::string_view name, const MetricLabels& labels) {
+CounterMetric* MetricScope::AddCounter(std::string_view name, const MetricLabels& labels) {
   return Add(MetricKind::kCounter, name, labels, &Entry::counter);
 }
 
-Gauge* MetricScope::AddGauge(std::string_view name, const MetricLabels& labels) {
+GaugeMetric* MetricScope::AddGauge(std::string_view name, const MetricLabels& labels) {
   return Add(MetricKind::kGauge, name, labels, &Entry::gauge);
 }
 
-Histogram* MetricScope::AddHistogram(std::string_view name, const MetricLabels& labels) {
+HistogramMetric* MetricScope::AddHistogram(std::string_view name, const MetricLabels& labels) {
   return Add(MetricKind::kHistogram, name, labels, &Entry::histogram)->get();
 }
 
@@ -145,7 +145,7 @@ std::shared_ptr<MetricScope::Entry> MetricRegistry::Register(MetricKind kind, st
   entry->labels = std::move(labels);
   entry->kind = kind;
   entry->read = std::move(read);
-  if (kind == MetricKind::kHistogram) entry->histogram = std::make_unique<Histogram>();
+  if (kind == MetricKind::kHistogram) entry->histogram = std::make_unique<HistogramMetric>();
 
   std::lock_guard lock(state_->mutex);
   const State::Identity identity{entry->name, entry->labels};

@@ -32,7 +32,7 @@ struct MetricSample {
 std::string FilterMetricCharacters(std::string_view text);
 
 // Thread-safe.
-class Counter {
+class CounterMetric {
  public:
   void Add(int64_t count = 1) { value_.fetch_add(count, std::memory_order_relaxed); }
   // Cheaper; requires that one thread at a time writes, and by this call only.
@@ -46,7 +46,7 @@ class Counter {
 };
 
 // Thread-safe.
-class Gauge {
+class GaugeMetric {
  public:
   void Set(double value) { value_.store(value, std::memory_order_relaxed); }
   double value() const { return value_.load(std::memory_order_relaxed); }
@@ -56,11 +56,11 @@ class Gauge {
 };
 
 // The newest kWindowCount samples and how many there ever were. Thread-safe, never waits.
-class Histogram {
+class HistogramMetric {
  public:
   static constexpr uint32_t kWindowCount = 1024;
 
-  Histogram();
+  HistogramMetric();
   void Record(double sample);
   uint64_t count() const { return count_.load(std::memory_order_relaxed); }
   std::vector<double> Quantiles() const;  // At kMetricQuantiles, between neighbours interpolated; NaN when empty.
@@ -84,9 +84,9 @@ class MetricScope {
   // The metric <prefix>_<name> with the scope's and the given labels. The same identity, from whatever scope, is the
   // same metric. Never null: when the identity has another kind already, or the registry is full, the metric works but
   // is not in any snapshot (the registry counts those).
-  Counter* AddCounter(std::string_view name, const MetricLabels& labels = {});
-  Gauge* AddGauge(std::string_view name, const MetricLabels& labels = {});
-  Histogram* AddHistogram(std::string_view name, const MetricLabels& labels = {});
+  CounterMetric* AddCounter(std::string_view name, const MetricLabels& labels = {});
+  GaugeMetric* AddGauge(std::string_view name, const MetricLabels& labels = {});
+  HistogramMetric* AddHistogram(std::string_view name, const MetricLabels& labels = {});
   // `read` runs in Snapshot(), on any thread but on one at a time, and not after this scope is destroyed. It must be
   // quick and must not touch the registry or its scopes. Of two with one identity the first one stays.
   void AddCallbackGauge(std::string_view name, std::function<double()> read, const MetricLabels& labels = {});

@@ -8,19 +8,10 @@
 #include <vector>
 
 #include "base/ids.h"
+#include <weir/engine/partitioner.h>
 
 namespace weir {
 
-enum class PartitionerKind : uint8_t {
-  kForward = 0,
-  kRebalance,
-  kRescale,
-  kShuffle,
-  kBroadcast,
-  kGlobal,
-  kCustom,
-  kKeyGroup,
-};
 std::string_view PartitionerName(PartitionerKind kind);  // "FORWARD", "HASH", ... as Flink's plan shows them.
 
 // A declared state and the schema of what it holds (R27: known before any worker starts).

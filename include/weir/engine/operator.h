@@ -36,6 +36,8 @@ class WorkDistributor {
 
 // What a task gives its operator; lives as long as the operator.
 struct OperatorContext {
+  OperatorContext(RuntimeContext& task_runtime, BatchSink& task_output) : runtime(task_runtime), output(task_output) {}
+
   RuntimeContext& runtime;
   BatchSink& output;
   uint32_t output_rows_max = 1;

@@ -20,7 +20,7 @@ TEST(FilterMetricCharactersTest, ReplacesOneByOne) {
 TEST(MetricRegistryTest, SnapshotShowsEveryKindSortedByName) {
   MetricRegistry registry;
   MetricScope scope(registry, "taskmanager_job_task", {{"task_name", "my task"}, {"host", "h"}});
-  Counter* const counter = scope.AddCounter("numRecordsIn");
+  CounterMetric* const counter = scope.AddCounter("numRecordsIn");
   counter->Add();
   counter->Add(4);
   counter->AddSingleWriter(5);
@@ -47,7 +47,7 @@ TEST(MetricRegistryTest, SameIdentityIsTheSameMetricUntilItsLastScopeEnds) {
   MetricRegistry registry;
   auto first = std::make_unique<MetricScope>(registry, "a", MetricLabels{{"x", "1"}, {"y", "2"}});
   auto second = std::make_unique<MetricScope>(registry, "a", MetricLabels{{"y", "2"}});
-  Counter* const counter = first->AddCounter("n");
+  CounterMetric* const counter = first->AddCounter("n");
   EXPECT_EQ(second->AddCounter("n", {{"x", "1"}}), counter);
   EXPECT_EQ(first->AddCounter("n"), counter);
   EXPECT_NE(second->AddCounter("n"), counter);
@@ -64,8 +64,8 @@ TEST(MetricRegistryTest, SameIdentityIsTheSameMetricUntilItsLastScopeEnds) {
 TEST(MetricRegistryTest, ClashOfKindsGivesAWorkingMetricThatIsNotShown) {
   MetricRegistry registry;
   MetricScope scope(registry, "a", {});
-  Counter* const counter = scope.AddCounter("n");
-  Gauge* const gauge = scope.AddGauge("n");
+  CounterMetric* const counter = scope.AddCounter("n");
+  GaugeMetric* const gauge = scope.AddGauge("n");
   scope.AddHistogram("n")->Record(1);
   gauge->Set(5);
   counter->Add(2);
@@ -122,7 +122,7 @@ TEST(MetricRegistryDeathTest, ScopeThatOutlivesItsRegistryIsABug) {
 }
 
 TEST(HistogramTest, QuantilesOfTheNewestSamples) {
-  Histogram histogram;
+  HistogramMetric histogram;
   EXPECT_TRUE(std::isnan(histogram.Quantiles()[0]));
   for (int i = 1; i <= 100; ++i) histogram.Record(i);
   std::vector<double> quantiles = histogram.Quantiles();
@@ -130,14 +130,14 @@ TEST(HistogramTest, QuantilesOfTheNewestSamples) {
   EXPECT_DOUBLE_EQ(quantiles[1], 75.75);
   EXPECT_DOUBLE_EQ(quantiles[2], 95.95);
   EXPECT_DOUBLE_EQ(quantiles[5], 100);
-  for (uint32_t i = 0; i < Histogram::kWindowCount; ++i) histogram.Record(-1);
+  for (uint32_t i = 0; i < HistogramMetric::kWindowCount; ++i) histogram.Record(-1);
   EXPECT_THAT(histogram.Quantiles(), ElementsAre(-1, -1, -1, -1, -1, -1));
-  EXPECT_EQ(histogram.count(), 100u + Histogram::kWindowCount);
+  EXPECT_EQ(histogram.count(), 100u + HistogramMetric::kWindowCount);
 }
 
 TEST(HistogramTest, ManyThreadsMayRecord) {
-  Histogram histogram;
-  Counter counter;
+  HistogramMetric histogram;
+  CounterMetric counter;
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {

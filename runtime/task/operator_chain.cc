@@ -1,0 +1,160 @@
+#include "runtime/task/operator_chain.h"
+
+#include <exception>
+#include <stdexcept>
+
+#include "base/check.h"
+#include "base/status_macros.h"
+#include "state/checkpoint/operator_state_file.h"
+#include "state/checkpoint/snapshot_reader.h"
+#include "state/checkpoint/state_bytes.h"
+
+namespace weir {
+namespace {
+
+class ChainLink final : public BatchSink {
+ public:
+  explicit ChainLink(Operator& next) : next_(next) {}
+  void Push(RecordBatch batch) override { next_.ProcessBatch(batch); }
+
+ private:
+  Operator& next_;
+};
+
+}  // namespace
+
+OperatorChain::OperatorChain(Options options, BatchSink& tail) : options_(std::move(options)), tail_(tail) {
+  const JobVertex& vertex = *options_.vertex;
+  const KeyGroupRange key_groups = KeyGroupRangeOf(vertex.max_parallelism, vertex.parallelism, options_.subtask);
+  for (size_t i = 0; i < vertex.chain.size(); ++i) {
+    Link& link = links_.emplace_back();
+    link.description = &vertex.chain[i];
+    link.op = (*options_.nodes)[i]->make_operator();
+    if (vertex.chain[i].keyed) {
+      link.keyed_state = std::make_unique<KeyedStateStore>(key_groups.start, key_groups.end, vertex.max_parallelism);
+      link.op->DeclareKeyedState(*link.keyed_state);
+    }
+    MetricLabels labels = options_.metric_labels;
+    labels.emplace_back("operator_id", vertex.chain[i].id.ToHex());
+    labels.emplace_back("operator_name", vertex.chain[i].name);
+    link.metrics = std::make_unique<MetricScope>(*options_.metrics, "taskmanager_job_task_operator", std::move(labels));
+    link.runtime = std::make_unique<TaskRuntimeContext>(
+        TaskRuntimeInfo{options_.job_name, vertex.chain[i].name, options_.subtask, vertex.parallelism, vertex.max_parallelism, options_.attempt_number},
+        *link.metrics);
+  }
+  for (size_t i = 0; i + 1 < links_.size(); ++i) links_[i].next = std::make_unique<ChainLink>(*links_[i + 1].op);
+}
+
+OperatorChain::~OperatorChain() = default;
+
+const OperatorSubtaskState* OperatorChain::RestoredStateOf(const ChainedOperator& op) const {
+  for (const OperatorSubtaskState& state : options_.restored_state->operators) {
+    if (state.operator_id == op.id) return &state;
+  }
+  return nullptr;
+}
+
+Status OperatorChain::Open() {
+  for (size_t i = links_.size(); i-- > 0;) {
+    Link& link = links_[i];
+    if (link.keyed_state != nullptr) RETURN_IF_ERROR(RestoreKeyedState(link));
+    const StreamNode& node = *(*options_.nodes)[i];
+    auto context = std::make_unique<OperatorContext>(*link.runtime, link.next != nullptr ? *link.next : tail_);
+    context->output_rows_max = node.output_type != nullptr ? options_.rows_per_batch(*node.output_type) : 1;
+    context->keyed_state = link.keyed_state.get();
+    context->distributor = options_.distributor;
+    context->request_work = options_.request_work;
+    context->wake_on_readable = options_.wake_on_readable;
+    context->restored_items = [this, &link](std::string_view name) {
+      StatusOr<std::vector<std::string>> items = RestoredItems(*link.description, name);
+      if (!items.ok()) throw std::runtime_error(items.status().ToString());
+      return std::move(*items);
+    };
+    context->restored = options_.restored;
+    context->job_id = options_.job_id;
+    context->operator_id = link.description->id.ToHex();
+    context->attempt = options_.attempt;
+    opening_ = link.description->name;
+    link.op->Open(*context);
+    contexts_.push_back(std::move(context));
+  }
+  opening_.clear();
+  return Status::Ok();
+}
+
+Status OperatorChain::RestoreKeyedState(Link& link) {
+  const OperatorSubtaskState* const state = RestoredStateOf(*link.description);
+  if (state == nullptr) return Status::Ok();
+  const JobVertex& vertex = *options_.vertex;
+  const KeyGroupRange own = KeyGroupRangeOf(vertex.max_parallelism, vertex.parallelism, options_.subtask);
+  const RowLayout& layout = link.keyed_state->layout();
+  const std::string where = "operator \"" + link.description->name + "\"";
+  for (const KeyedStateHandle& handle : state->keyed) {
+    ASSIGN_OR_RETURN(std::string content, ReadStateBytes(*options_.files, handle.bytes));
+    ASSIGN_OR_RETURN(const SnapshotReader reader, SnapshotReader::Open(std::move(content)));
+    const SnapshotHeader& header = reader.header();
+    if (header.max_parallelism != vertex.max_parallelism) {
+      return FailedPrecondition(where + " was saved with max parallelism " + std::to_string(header.max_parallelism) + ", now it is " +
+                                std::to_string(vertex.max_parallelism));
+    }
+    if (header.key_schema != link.description->key_schema) {
+      return FailedPrecondition(where + " was saved with keys of " + header.key_schema + ", now they are " + link.description->key_schema);
+    }
+    // Saved states by their index there; UINT32_MAX for one that the job does not declare any more.
+    std::vector<uint32_t> column_of(header.states.size(), UINT32_MAX);
+    for (size_t saved = 0; saved < header.states.size(); ++saved) {
+      for (uint32_t column = 0; column < layout.columns.size(); ++column) {
+        if (layout.columns[column].name != header.states[saved].name) continue;
+        const std::string schema = layout.columns[column].type->schema();
+        if (schema != header.states[saved].schema) {
+          return FailedPrecondition("state \"" + header.states[saved].name + "\" of " + where + " was saved as " + header.states[saved].schema +
+                                    ", now it is " + schema);
+        }
+        column_of[saved] = column;
+      }
+    }
+    SnapshotReader::Cursor cursor = reader.Records(own);
+    while (cursor.Next()) {
+      const SnapshotRecord& record = cursor.record();
+      const uint32_t column = column_of[record.state_index];
+      if (column == UINT32_MAX || record.kind != SnapshotRecordKind::kValue) continue;
+      RETURN_IF_ERROR(link.keyed_state->Restore(column, record.key, record.value));
+    }
+  }
+  return Status::Ok();
+}
+
+StatusOr<std::vector<std::string>> OperatorChain::RestoredItems(const ChainedOperator& op, std::string_view name) const {
+  std::vector<std::string> items;
+  const OperatorSubtaskState* const state = RestoredStateOf(op);
+  if (state == nullptr) return items;
+  for (const OperatorStateHandle& handle : state->operator_state) {
+    ASSIGN_OR_RETURN(std::string content, ReadStateBytes(*options_.files, handle.bytes));
+    ASSIGN_OR_RETURN(const OperatorStateReader reader, OperatorStateReader::Open(handle, std::move(content)));
+    for (const OperatorStatePartition& partition : reader.partitions()) {
+      if (partition.name != name) continue;
+      for (const OperatorStatePartition::Item& item : partition.items) items.emplace_back(reader.Item(item));
+    }
+  }
+  return items;
+}
+
+void OperatorChain::Finish() {
+  for (Link& link : links_) link.op->Finish();
+}
+
+void OperatorChain::Close() {
+  CHECK(!closed_);
+  closed_ = true;
+  std::exception_ptr first;
+  for (Link& link : links_) {
+    try {
+      link.op->Close();
+    } catch (...) {
+      if (first == nullptr) first = std::current_exception();
+    }
+  }
+  if (first != nullptr) std::rethrow_exception(first);
+}
+
+}  // namespace weir

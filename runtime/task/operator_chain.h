@@ -1,0 +1,80 @@
+// The operators of one task, linked head to tail, with their state.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/file_system.h"
+#include "base/metrics.h"
+#include "runtime/graph/job_graph.h"
+#include "runtime/task/task_runtime_context.h"
+#include "state/checkpoint/state_handle.h"
+#include <weir/engine/operator.h>
+#include <weir/engine/stream_graph.h>
+#include <weir/state/keyed_state_store.h>
+
+namespace weir {
+
+// Thread: task. User code may throw out of Open, Process, Finish and Close.
+class OperatorChain {
+ public:
+  struct Options {
+    const JobVertex* vertex = nullptr;
+    const std::vector<const StreamNode*>* nodes = nullptr;  // Parallel to vertex->chain.
+    uint32_t subtask = 0;
+    std::string job_name;
+    std::string job_id;
+    std::string attempt;
+    uint32_t attempt_number = 0;
+    bool restored = false;
+    const TaskSnapshot* restored_state = nullptr;
+    FileSystem* files = nullptr;
+    MetricRegistry* metrics = nullptr;
+    MetricLabels metric_labels;               // Of the task.
+    WorkDistributor* distributor = nullptr;   // Of enumerators.
+    std::function<void(uint32_t)> request_work;
+    std::function<void(int)> wake_on_readable;
+    std::function<uint32_t(const TypeInfo&)> rows_per_batch;
+  };
+  struct Link {
+    const ChainedOperator* description = nullptr;
+    std::unique_ptr<Operator> op;
+    std::unique_ptr<KeyedStateStore> keyed_state;  // Of keyed operators.
+    std::unique_ptr<MetricScope> metrics;
+    std::unique_ptr<TaskRuntimeContext> runtime;
+    std::unique_ptr<BatchSink> next;  // To the following operator; null at the tail.
+  };
+
+  // `tail` takes the output of the last operator.
+  OperatorChain(Options options, BatchSink& tail);
+  ~OperatorChain();
+
+  // Restores and opens, tail first: an operator that emits in Open finds the next one open. kCorruption,
+  // kFailedPrecondition (incompatible state) for what is wrong with the snapshot.
+  Status Open();
+  void Process(RecordBatch& batch) { links_.front().op->ProcessBatch(batch); }
+  PollResult Poll(bool inputs_drained) { return links_.front().op->Poll(inputs_drained); }
+  // Head first: what an operator emits at its end passes through those behind it before they end.
+  void Finish();
+  // Every operator, also when one of them throws; the first exception goes on. Once.
+  void Close();
+  std::vector<Link>& links() { return links_; }
+  // Name of the operator whose user code runs in Open, for error messages.
+  const std::string& opening() const { return opening_; }
+
+ private:
+  Status RestoreKeyedState(Link& link);
+  StatusOr<std::vector<std::string>> RestoredItems(const ChainedOperator& op, std::string_view name) const;
+  const OperatorSubtaskState* RestoredStateOf(const ChainedOperator& op) const;
+
+  const Options options_;
+  BatchSink& tail_;
+  std::vector<Link> links_;
+  std::vector<std::unique_ptr<OperatorContext>> contexts_;
+  std::string opening_;
+  bool closed_ = false;
+};
+
+}  // namespace weir

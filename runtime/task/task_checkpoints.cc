@@ -1,0 +1,160 @@
+#include "runtime/task/task_checkpoints.h"
+
+#include "base/check.h"
+
+namespace weir {
+namespace {
+
+// The pool is behind when this much waits for it: the walk pauses.
+constexpr size_t kPendingBytesMax = 16 * 1024 * 1024;
+
+class StateSink final : public OperatorStateSink {
+ public:
+  explicit StateSink(OperatorStateWriter& writer) : writer_(writer) {}
+  void Add(std::string_view name, Mode mode, std::string_view item) override {
+    writer_.Declare(name, static_cast<RedistributionMode>(mode));
+    writer_.AddItem(name, item);
+    empty_ = false;
+  }
+  bool empty() const { return empty_; }
+
+ private:
+  OperatorStateWriter& writer_;
+  bool empty_ = true;
+};
+
+SnapshotHeader HeaderOf(const OperatorChain::Link& link, uint32_t max_parallelism, KeyGroupRange key_groups) {
+  SnapshotHeader header;
+  header.max_parallelism = max_parallelism;
+  header.key_groups = key_groups;
+  header.key_schema = link.description->key_schema;
+  for (const StateDeclaration& state : link.description->states) header.states.push_back({state.name, state.kind, state.schema, ""});
+  return header;
+}
+
+}  // namespace
+
+class TaskCheckpoints::BlockSink final : public SnapshotRecordSink {
+ public:
+  BlockSink(SnapshotUpload& upload, uint32_t operator_index) : upload_(upload), operator_index_(operator_index) {}
+
+  void Value(uint32_t key_group, uint32_t column, std::string_view key, std::string_view value) override {
+    // The walk stays in one group for long.
+    if (last_ == nullptr || last_group_ != key_group) {
+      last_ = &blocks_[key_group];
+      last_group_ = key_group;
+    }
+    BlockBuilder& block = *last_;
+    if (!block.started()) block.Start(key_group);
+    block.Append({column, SnapshotRecordKind::kValue, key, {}, value});
+    if (block.full()) upload_.AddBlock(operator_index_, block.Finish());
+  }
+  void Finish() {
+    for (auto& [key_group, block] : blocks_) {
+      if (block.started()) upload_.AddBlock(operator_index_, block.Finish());
+    }
+    blocks_.clear();
+    last_ = nullptr;
+  }
+
+ private:
+  SnapshotUpload& upload_;
+  const uint32_t operator_index_;
+  std::map<uint32_t, BlockBuilder> blocks_;  // By key group; bounded by the task's range.
+  BlockBuilder* last_ = nullptr;
+  uint32_t last_group_ = 0;
+};
+
+TaskCheckpoints::TaskCheckpoints(Identity identity, OperatorChain& chain, const SnapshotStorage& storage, TaskEvents& events)
+    : identity_(identity), chain_(chain), storage_(storage), events_(events) {}
+
+TaskCheckpoints::~TaskCheckpoints() {
+  if (running_.has_value()) running_->upload->Abandon();
+}
+
+void TaskCheckpoints::Begin(CheckpointId id, bool drained, int64_t watermark, int64_t alignment_us) {
+  if (running_.has_value()) FinishWalk();
+  const int64_t begin_ns = storage_.clock.MonotonicNanos();
+  if (drained && !first_drained_.has_value()) first_drained_ = id;
+
+  // The durations are complete only when the walk is; they are shared with the pool's callback.
+  auto durations = std::make_shared<SnapshotDurations>();
+  durations->alignment_us = alignment_us;
+  TaskEvents& events = events_;
+  const Identity identity = identity_;
+  auto done = [&events, identity, id, drained, watermark, durations](StatusOr<std::vector<OperatorSubtaskState>> states, int64_t async_us) {
+    if (!states.ok()) return events.OnSnapshotFailed(identity.attempt, identity.subtask, id, states.status());
+    durations->async_us = async_us;
+    events.OnSnapshot(identity.attempt, identity.subtask, id, TaskSnapshot{std::move(*states), drained, watermark}, *durations);
+  };
+  const CheckpointLayout::StateFile name{id, identity_.attempt, identity_.subtask};
+  Running& running = running_.emplace();
+  running.id = id;
+  running.upload = std::make_shared<SnapshotUpload>(storage_, name, std::move(done));
+
+  std::vector<OperatorChain::Link>& links = chain_.links();
+  running.sinks.resize(links.size());
+  for (uint32_t i = 0; i < links.size(); ++i) {
+    OperatorChain::Link& link = links[i];
+    auto writer = std::make_unique<OperatorStateWriter>();
+    StateSink sink(*writer);
+    SnapshotContext context{id.value, sink};
+    link.op->Snapshot(context);
+    if (!sink.empty()) running.upload->SetOperatorState(link.description->id, i, std::move(writer));
+    if (link.keyed_state != nullptr) {
+      const uint32_t max_parallelism = link.runtime->MaxParallelism();
+      const KeyGroupRange range = KeyGroupRangeOf(max_parallelism, link.runtime->Parallelism(), link.runtime->SubtaskIndex());
+      running.upload->BeginKeyed(link.description->id, i, HeaderOf(link, max_parallelism, range));
+      running.sinks[i] = std::make_unique<BlockSink>(*running.upload, i);
+      link.keyed_state->BeginSnapshot(*running.sinks[i]);
+    }
+  }
+  durations->sync_us = (storage_.clock.MonotonicNanos() - begin_ns) / 1'000;
+  Continue(0);  // Without keyed state this seals at once.
+}
+
+bool TaskCheckpoints::Continue(size_t bytes_max) {
+  Running& running = *running_;
+  if (running.upload->pending_bytes() > kPendingBytesMax) return false;
+  std::vector<OperatorChain::Link>& links = chain_.links();
+  while (running.next_link < links.size()) {
+    if (running.sinks[running.next_link] != nullptr) {
+      if (!links[running.next_link].keyed_state->WriteSlice(bytes_max)) return true;
+      running.sinks[running.next_link]->Finish();
+    }
+    ++running.next_link;
+  }
+  running.upload->Seal();
+  running_.reset();
+  return true;
+}
+
+void TaskCheckpoints::FinishWalk() {
+  // One walk at a time: the barrier that meets it writes the rest in one go.
+  std::vector<OperatorChain::Link>& links = chain_.links();
+  for (; running_->next_link < links.size(); ++running_->next_link) {
+    BlockSink* const sink = running_->sinks[running_->next_link].get();
+    if (sink == nullptr) continue;
+    CHECK(links[running_->next_link].keyed_state->WriteSlice(SIZE_MAX));
+    sink->Finish();
+  }
+  running_->upload->Seal();
+  running_.reset();
+}
+
+void TaskCheckpoints::Abort(CheckpointId id) {
+  if (!running_.has_value() || running_->id != id) return;
+  running_->upload->Abandon();
+  for (OperatorChain::Link& link : chain_.links()) {
+    if (link.keyed_state != nullptr) link.keyed_state->AbandonSnapshot();
+  }
+  running_.reset();
+}
+
+bool TaskCheckpoints::Complete(CheckpointId id) {
+  const CommitPermit permit(id.value);
+  for (OperatorChain::Link& link : chain_.links()) link.op->NotifyCheckpointComplete(permit);
+  return first_drained_.has_value() && *first_drained_ <= id;
+}
+
+}  // namespace weir

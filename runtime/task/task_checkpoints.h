@@ -1,0 +1,56 @@
+// The checkpoints of one task: takes snapshots of its chain in slices and tells operators of completed ones.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "runtime/task/operator_chain.h"
+#include "runtime/task/snapshot_upload.h"
+#include "runtime/task/task_deployment.h"
+
+namespace weir {
+
+// Thread: task; results go to TaskEvents from the snapshot pool.
+class TaskCheckpoints {
+ public:
+  struct Identity {
+    AttemptId attempt;
+    SubtaskId subtask;
+  };
+  // All outlive it, but for uploads still under way, which keep what they need.
+  TaskCheckpoints(Identity identity, OperatorChain& chain, const SnapshotStorage& storage, TaskEvents& events);
+  ~TaskCheckpoints();
+
+  // The synchronous part: operator state, and the beginning of the walk over keyed state. A walk that still runs is
+  // finished first.
+  void Begin(CheckpointId id, bool drained, int64_t watermark, int64_t alignment_us);
+  bool walking() const { return running_.has_value(); }
+  // Serializes about `bytes_max` bytes of the running walk. False when the pool has enough to do: call again later.
+  bool Continue(size_t bytes_max);
+  void Abort(CheckpointId id);
+  // Commits what is pending up to `id`. True when a snapshot up to `id` was taken after all input was processed.
+  bool Complete(CheckpointId id);
+
+ private:
+  // Fills the blocks of one operator's keyed state; rows saved ahead of the cursor go to blocks of their own group.
+  class BlockSink;
+  struct Running {
+    CheckpointId id;
+    std::shared_ptr<SnapshotUpload> upload;  // Shared with the pool.
+    size_t next_link = 0;                    // Links before it are walked.
+    std::vector<std::unique_ptr<BlockSink>> sinks;  // By link; null without keyed state.
+  };
+  void FinishWalk();
+
+  const Identity identity_;
+  OperatorChain& chain_;
+  const SnapshotStorage& storage_;
+  TaskEvents& events_;
+  std::optional<Running> running_;
+  std::optional<CheckpointId> first_drained_;  // The oldest snapshot taken after all input was processed.
+};
+
+}  // namespace weir
