@@ -1,0 +1,217 @@
+// Decides when checkpoints of one job are triggered, which acknowledgements complete one, and what follows from the
+// outcome of its publication. Pure: events in, actions out.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "runtime/graph/job_graph.h"
+#include "state/checkpoint/checkpoint_metadata.h"
+
+namespace weir {
+
+// What the coordinator hears of.
+struct CoordinatorEvent {
+  // All tasks of a new attempt run. `last_id` is the highest checkpoint id that anybody may have used (R9: ids only grow).
+  struct AttemptStarted {
+    AttemptId attempt;
+    CheckpointId last_id;
+    int64_t wall_offset_ms = 0;         // Wall clock minus the clock of `now_ms`, for time stamps.
+    std::vector<SubtaskId> finished;    // Tasks that have finished already,
+    std::vector<SubtaskId> drained;     // or have processed all their input.
+  };
+  // No more checkpoints of this attempt: it restarts, is cancelled or has ended.
+  struct AttemptStopped {
+    AttemptId attempt;
+  };
+  struct TaskDrained {
+    AttemptId attempt;
+    SubtaskId subtask;
+  };
+  struct TaskFinished {
+    AttemptId attempt;
+    SubtaskId subtask;
+  };
+  struct Acknowledged {
+    AttemptId attempt;
+    SubtaskId subtask;
+    CheckpointId id;
+    TaskSnapshot snapshot;
+  };
+  struct Declined {
+    AttemptId attempt;
+    SubtaskId subtask;
+    CheckpointId id;
+    std::string reason;
+  };
+  // Outcomes of the Publish action: the chain record is durable; it will never be; not known yet (R5).
+  struct Published {
+    CheckpointId id;
+  };
+  struct PublishFailed {
+    CheckpointId id;
+    std::string reason;
+  };
+  struct PublishUnknown {
+    CheckpointId id;
+  };
+  struct Tick {};
+  struct TriggerRequested {};  // By a person: at once, whatever interval and pause say.
+
+  using Any = std::variant<AttemptStarted, AttemptStopped, TaskDrained, TaskFinished, Acknowledged, Declined, Published,
+                           PublishFailed, PublishUnknown, Tick, TriggerRequested>;
+};
+
+// Why a message changed nothing.
+enum class CoordinatorVerdict : uint8_t {
+  kStaleAttempt,        // Of an attempt that is not the running one (R9).
+  kUnknownSubtask,
+  kUnknownCheckpoint,   // An id that was never triggered.
+  kLate,                // Its checkpoint was completed or aborted already.
+  kDuplicate,           // This subtask had acknowledged, drained or finished already.
+  kNotExpected,         // The subtask had finished before the checkpoint began.
+  kNotPublishing,       // The outcome of a publication that is not in flight.
+};
+std::string_view CoordinatorVerdictName(CoordinatorVerdict verdict);
+
+enum class CheckpointFailure : uint8_t { kDeclined, kExpired, kTaskFinished, kAttemptStopped, kPublishFailed };
+std::string_view CheckpointFailureName(CheckpointFailure failure);
+
+// What is to be done, in this order.
+struct CoordinatorAction {
+  struct TriggerCheckpoint {
+    AttemptId attempt;
+    CheckpointId id;
+    int64_t timestamp_ms = 0;
+    std::vector<SubtaskId> roots;  // Who gets the trigger; the others get barriers.
+  };
+  struct Publish {
+    CheckpointMetadata metadata;
+  };
+  struct RetryPublish {  // The same content, after a pause of the caller's choice.
+    CheckpointId id;
+  };
+  struct NotifyComplete {  // To all tasks of the attempt (R11).
+    AttemptId attempt;
+    CheckpointId id;
+  };
+  struct NotifyAborted {
+    AttemptId attempt;
+    CheckpointId id;
+    CheckpointFailure failure = CheckpointFailure::kDeclined;
+    std::string reason;
+  };
+  // Checkpoints below `oldest_retained` are no longer needed; R18 decides about their files.
+  struct ReleaseOlder {
+    CheckpointId oldest_retained;
+  };
+  // More consecutive failures than tolerated.
+  struct FailAttempt {
+    AttemptId attempt;
+    std::string reason;
+  };
+  struct ScheduleTick {
+    int64_t at_ms = 0;
+  };
+  struct MessageIgnored {
+    CoordinatorVerdict verdict = CoordinatorVerdict::kStaleAttempt;
+  };
+
+  using Any = std::variant<TriggerCheckpoint, Publish, RetryPublish, NotifyComplete, NotifyAborted, ReleaseOlder,
+                           FailAttempt, ScheduleTick, MessageIgnored>;
+};
+
+// Thread: the JobMaster's loop. No I/O, no clock. At most one checkpoint is pending or being published at any time.
+//
+//              AttemptStarted           trigger              all acknowledged
+//   kStopped ----------------> kRunning -------> kPending ------------------> kPublishing
+//      ^  ^                     |  ^  ^            |  |                         |  |  |
+//      |  +---AttemptStopped----+  |  +---abort----+  |      settled            |  |  |
+//      |                           +------------------|-------------------------+  |  |
+//      +---------------------AttemptStopped-----------+                            |  |
+//      +---------------- settled ------------ kPublishingStopped <--AttemptStopped-+  |
+//
+// A publication in flight outlives its attempt: nothing else begins before its outcome is known (R10).
+class CheckpointCoordinator {
+ public:
+  enum class Phase : uint8_t { kStopped, kRunning, kPending, kPublishing, kPublishingStopped };
+  using Actions = std::vector<CoordinatorAction::Any>;
+
+  // Requires: graph.Validate() is ok. `already_retained`: ids of the completed checkpoints that the chain holds, ascending.
+  CheckpointCoordinator(const JobGraph& graph, JobId job_id, std::vector<CheckpointId> already_retained);
+
+  // Requires: `now_ms` does not decrease.
+  Actions Step(const CoordinatorEvent::Any& event, int64_t now_ms);
+
+  Phase phase() const { return phase_; }
+  CheckpointId last_id() const { return last_id_; }
+  uint32_t consecutive_failures() const { return consecutive_failures_; }
+  bool publishing() const { return phase_ == Phase::kPublishing || phase_ == Phase::kPublishingStopped; }
+
+ private:
+  enum class TaskState : uint8_t { kRunning, kDrained, kFinished };
+  struct Task {
+    TaskState state = TaskState::kRunning;
+    bool covered = false;  // A published checkpoint of this attempt holds its drained state.
+  };
+  struct Pending {
+    CheckpointId id;
+    int64_t triggered_at_ms = 0;
+    int64_t timestamp_ms = 0;
+    uint32_t missing_count = 0;  // Acknowledgements still to come.
+    std::vector<std::vector<bool>> expected;                              // By vertex and subtask: not finished at the trigger.
+    std::vector<std::vector<std::optional<TaskSnapshot>>> acknowledged;   // By vertex and subtask.
+  };
+
+  void On(const CoordinatorEvent::AttemptStarted& event, Actions& actions);
+  void On(const CoordinatorEvent::AttemptStopped& event, Actions& actions);
+  void On(const CoordinatorEvent::TaskDrained& event, Actions& actions);
+  void On(const CoordinatorEvent::TaskFinished& event, Actions& actions);
+  void On(const CoordinatorEvent::Acknowledged& event, Actions& actions);
+  void On(const CoordinatorEvent::Declined& event, Actions& actions);
+  void On(const CoordinatorEvent::Published& event, Actions& actions);
+  void On(const CoordinatorEvent::PublishFailed& event, Actions& actions);
+  void On(const CoordinatorEvent::PublishUnknown& event, Actions& actions);
+  void On(const CoordinatorEvent::Tick& event, Actions& actions);
+  void On(const CoordinatorEvent::TriggerRequested& event, Actions& actions);
+
+  void MoveTo(Phase next);
+  bool AttemptRuns() const;
+  bool Fence(AttemptId attempt, SubtaskId subtask, Actions& actions) const;
+  bool FenceCheckpoint(CheckpointId id, Actions& actions) const;
+  Task& TaskOf(SubtaskId subtask) { return tasks_[subtask.vertex.value][subtask.subtask]; }
+
+  void TriggerWhenDue(Actions& actions);
+  bool NeedsFinalCheckpoint() const;
+  void Trigger(Actions& actions);
+  std::vector<SubtaskId> Roots() const;
+  bool AllProducersFinished(SubtaskId subtask) const;
+  void Publish(Actions& actions);
+  void MarkCovered();
+  void Abort(CheckpointFailure failure, const std::string& reason, Actions& actions);
+  void CountFailure(const std::string& reason, Actions& actions);
+  bool IsPublishing(CheckpointId id) const;
+  void Settle();
+  void ScheduleNextTick(Actions& actions);
+
+  const JobGraph graph_;
+  const JobId job_id_;
+  Phase phase_ = Phase::kStopped;
+  int64_t now_ms_ = 0;
+  AttemptId attempt_;
+  int64_t wall_offset_ms_ = 0;
+  std::vector<std::vector<Task>> tasks_;        // By vertex and subtask.
+  CheckpointId last_id_;                        // Highest id ever used. Only grows.
+  std::optional<Pending> pending_;              // Set in kPending, kPublishing, kPublishingStopped.
+  int64_t next_periodic_ms_ = 0;                // When interval and pause allow the next one.
+  int64_t final_not_before_ms_ = 0;             // A failed final checkpoint is not tried again at once.
+  bool requested_ = false;                      // TriggerRequested waits for its turn.
+  uint32_t consecutive_failures_ = 0;
+  std::vector<CheckpointId> retained_;          // Ascending; at most retained_max.
+};
+
+}  // namespace weir

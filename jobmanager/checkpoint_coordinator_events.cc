@@ -1,0 +1,30 @@
+// Names of the coordinator's verdicts.
+#include "jobmanager/checkpoint_coordinator.h"
+
+namespace weir {
+
+std::string_view CoordinatorVerdictName(CoordinatorVerdict verdict) {
+  switch (verdict) {
+    case CoordinatorVerdict::kStaleAttempt: return "stale attempt";
+    case CoordinatorVerdict::kUnknownSubtask: return "unknown subtask";
+    case CoordinatorVerdict::kUnknownCheckpoint: return "unknown checkpoint";
+    case CoordinatorVerdict::kLate: return "late";
+    case CoordinatorVerdict::kDuplicate: return "duplicate";
+    case CoordinatorVerdict::kNotExpected: return "not expected";
+    case CoordinatorVerdict::kNotPublishing: return "not publishing";
+  }
+  return "unknown";
+}
+
+std::string_view CheckpointFailureName(CheckpointFailure failure) {
+  switch (failure) {
+    case CheckpointFailure::kDeclined: return "declined";
+    case CheckpointFailure::kExpired: return "expired";
+    case CheckpointFailure::kTaskFinished: return "a task finished meanwhile";
+    case CheckpointFailure::kAttemptStopped: return "the attempt was stopped";
+    case CheckpointFailure::kPublishFailed: return "publication failed";
+  }
+  return "unknown";
+}
+
+}  // namespace weir
