@@ -130,7 +130,7 @@ function(weir_finish_floors)
   get_property(externals GLOBAL PROPERTY WEIR_CORE_EXTERNALS)
   list(REMOVE_DUPLICATES externals)
   target_link_libraries(weir PRIVATE "-Wl,--whole-archive,${archive_list},--no-whole-archive" ${externals} Threads::Threads)
-  target_link_options(weir PRIVATE -Wl,--version-script=${CMAKE_SOURCE_DIR}/cmake/libweir.map -Wl,--exclude-libs,ALL)
+  target_link_options(weir PRIVATE -Wl,--version-script=${CMAKE_SOURCE_DIR}/cmake/libweir.map)
   set_property(TARGET weir APPEND PROPERTY LINK_DEPENDS ${CMAKE_SOURCE_DIR}/cmake/libweir.map)
 
   # Header check: every header compiles alone. One generated source per header.

@@ -1,0 +1,417 @@
+#include "runtime/task/stream_task.h"
+
+#include <unistd.h>
+
+#include <exception>
+#include <stdexcept>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "runtime/operator/job_planner.h"
+
+namespace weir {
+namespace {
+
+constexpr size_t kSnapshotSliceBytes = 64 * 1024;
+constexpr int64_t kFlushCheckNs = 1'000'000;
+constexpr int64_t kHealthCheckNs = 20'000'000;
+constexpr int64_t kSnapshotPauseNs = 1'000'000;
+
+bool MayFollow(TaskPhase from, TaskPhase to) {
+  if (to == TaskPhase::kEnded) return from != TaskPhase::kEnded;
+  if (from == TaskPhase::kCreated && to == TaskPhase::kEnding) return true;
+  return static_cast<int>(to) == static_cast<int>(from) + 1;
+}
+
+}  // namespace
+
+class StreamTask::Tail final : public BatchSink {
+ public:
+  explicit Tail(std::vector<std::unique_ptr<ResultPartition>>& partitions) : partitions_(partitions) {}
+  void Push(RecordBatch batch) override {
+    for (size_t i = 0; i + 1 < partitions_.size(); ++i) partitions_[i]->Push(batch.Copy());
+    if (!partitions_.empty()) partitions_.back()->Push(std::move(batch));
+  }
+
+ private:
+  std::vector<std::unique_ptr<ResultPartition>>& partitions_;
+};
+
+StreamTask::StreamTask(Options options) : options_(std::move(options)) {}
+
+StreamTask::~StreamTask() = default;
+
+const JobVertex& StreamTask::vertex() const { return options_.plan->graph.vertices[options_.deployment.subtask.vertex.value]; }
+
+std::string StreamTask::FullName() const {
+  return vertex().name + " (" + std::to_string(options_.deployment.subtask.subtask + 1) + "/" + std::to_string(vertex().parallelism) + ")";
+}
+
+// ---- Mail ----
+
+void StreamTask::Post(std::function<void()> mail) {
+  {
+    std::lock_guard lock(mail_mutex_);
+    mail_.push_back(std::move(mail));
+    has_mail_.store(true, std::memory_order_release);
+  }
+  options_.slot_task->Wake();
+}
+
+void StreamTask::TriggerCheckpoint(CheckpointBarrier barrier) {
+  Post([this, barrier] { OnRootTrigger(barrier); });
+}
+
+void StreamTask::NotifyCheckpoint(CheckpointId id, bool completed) {
+  Post([this, id, completed] { OnCheckpointOver(id, completed); });
+}
+
+void StreamTask::AttachSocket(uint32_t edge, uint32_t producer, int socket) {
+  Post([this, edge, producer, socket] {
+    const auto found = remote_readers_.find({edge, producer});
+    if (found == remote_readers_.end()) {
+      ::close(socket);
+    } else {
+      found->second->Attach(socket);
+      remote_readers_.erase(found);
+    }
+  });
+}
+
+void StreamTask::Cancel() {
+  options_.loop->Post([task = options_.slot_task] { task->RequestCancel(); });
+  Post([] { throw TaskCancelled(); });
+}
+
+bool StreamTask::HandleMail() {
+  if (!has_mail_.load(std::memory_order_acquire)) return false;
+  std::vector<std::function<void()>> mail;
+  {
+    std::lock_guard lock(mail_mutex_);
+    mail.swap(mail_);
+    has_mail_.store(false, std::memory_order_relaxed);
+  }
+  for (const std::function<void()>& work : mail) {
+    if (phase_ == TaskPhase::kEnded) break;
+    work();
+  }
+  return true;
+}
+
+// ---- Steps ----
+
+void StreamTask::SetPhase(TaskPhase next) {
+  CHECK(MayFollow(phase_, next));
+  phase_ = next;
+}
+
+StepResult StreamTask::Step(int64_t now_ns) {
+  std::string message;
+  try {
+    return DoStep(now_ns);
+  } catch (const TaskCancelled&) {
+    End(TaskState::kCanceled, Status::Ok());
+    return StepResult::kDone;
+  } catch (const std::exception& error) {
+    message = error.what();
+  } catch (...) {
+    message = "something that is no std::exception was thrown";
+  }
+  const std::string opening = chain_ != nullptr && !chain_->opening().empty() ? " in Open of \"" + chain_->opening() + "\"" : "";
+  const std::string stack = options_.exception_stack ? options_.exception_stack() : "";
+  End(TaskState::kFailed, UserError(FullName() + " failed" + opening + ": " + message + (stack.empty() ? "" : "\n" + stack)));
+  return StepResult::kDone;
+}
+
+StepResult StreamTask::DoStep(int64_t now_ns) {
+  next_wake_ns_.reset();
+  if (phase_ == TaskPhase::kCreated) {
+    Initialize();
+    return phase_ == TaskPhase::kEnded ? StepResult::kDone : StepResult::kProgress;
+  }
+  if (HandleMail() && phase_ == TaskPhase::kEnded) return StepResult::kDone;
+  if (now_ns - last_flush_check_ns_ >= kFlushCheckNs) {
+    last_flush_check_ns_ = now_ns;
+    for (const auto& partition : partitions_) partition->FlushOverdue(now_ns);
+    PublishCounters();
+  }
+  if (now_ns - last_health_check_ns_ >= kHealthCheckNs) {
+    last_health_check_ns_ = now_ns;
+    CheckChannels();
+  }
+  bool snapshotting = false;
+  if (checkpoints_ != nullptr && checkpoints_->walking()) {
+    snapshotting = checkpoints_->Continue(kSnapshotSliceBytes);
+    if (!snapshotting) next_wake_ns_ = now_ns + kSnapshotPauseNs;
+  }
+  if (StepInputs(now_ns)) return StepResult::kProgress;
+  if (phase_ == TaskPhase::kEnding && InputsEnded()) {
+    const bool flushed = std::all_of(partitions_.begin(), partitions_.end(), [](const auto& partition) { return partition->Flushed(); });
+    if (!flushed) return StepIdle(now_ns, false);
+    PublishCounters();
+    SetPhase(TaskPhase::kEnded);
+    ended_.store(true, std::memory_order_release);
+    return StepResult::kDone;
+  }
+  if (phase_ == TaskPhase::kRunning) {
+    switch (chain_->Poll(InputsDrained())) {
+      case PollResult::kMore: return StepResult::kProgress;
+      case PollResult::kEnd: FinishData(); return StepResult::kProgress;
+      case PollResult::kWait: break;
+    }
+  }
+  return StepIdle(now_ns, snapshotting);
+}
+
+StepResult StreamTask::StepIdle(int64_t now_ns, bool busy_with_snapshot) {
+  PublishCounters();
+  if (busy_with_snapshot) return StepResult::kProgress;
+  CheckChannels();
+  for (const auto& partition : partitions_) {
+    if (const std::optional<int64_t> due = partition->FlushIdle(now_ns)) next_wake_ns_ = std::min(next_wake_ns_.value_or(*due), *due);
+  }
+  return StepResult::kIdle;
+}
+
+bool StreamTask::StepInputs(int64_t now_ns) {
+  if (gate_ == nullptr) return false;
+  std::optional<InputGate::Polled> polled = gate_->Poll();
+  if (!polled.has_value()) return false;
+  HandleElement(std::move(*polled), now_ns);
+  return true;
+}
+
+void StreamTask::HandleElement(InputGate::Polled polled, int64_t now_ns) {
+  InputGate::Channel& channel = gate_->channel(polled.channel);
+  Element& element = polled.element;
+  switch (element.kind) {
+    case ElementKind::kBatch:
+      if (phase_ != TaskPhase::kRunning) break;  // A task that had finished before the restore takes no more records.
+      counters_.records_in.store(counters_.records_in.load(std::memory_order_relaxed) + element.batch.size(), std::memory_order_relaxed);
+      counters_.batches_in.store(counters_.batches_in.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+      chain_->Process(element.batch);
+      break;
+    case ElementKind::kWatermark: {
+      channel.watermark = std::max(channel.watermark, element.watermark);
+      const int64_t minimum = gate_->MinWatermark();
+      if (minimum <= watermark_) break;
+      watermark_ = minimum;
+      counters_.watermark.store(minimum, std::memory_order_relaxed);
+      Broadcast([minimum] { return Element::Watermark(minimum); });
+      break;
+    }
+    case ElementKind::kStatus: channel.status = element.status; break;
+    case ElementKind::kBarrier: HandleBarrier(polled.channel, element.barrier, now_ns); break;
+    case ElementKind::kLatencyMarker: break;
+    case ElementKind::kEndOfInput: HandleEndOfInput(polled.channel, now_ns); break;
+  }
+}
+
+// ---- Checkpoints ----
+
+void StreamTask::HandleBarrier(ChannelIndex from, const CheckpointBarrier& barrier, int64_t now_ns) {
+  if (phase_ == TaskPhase::kEnding) return;
+  const bool first = !gate_->aligner().aligning().has_value();
+  switch (gate_->aligner().OnBarrier(from, barrier.id)) {
+    case BarrierAligner::Action::kBlockChannel:
+    case BarrierAligner::Action::kAbortOlder:
+      if (first || aligning_.id != barrier.id) alignment_began_ns_ = now_ns;
+      aligning_ = barrier;
+      break;
+    case BarrierAligner::Action::kTakeCheckpoint:
+      TakeCheckpoint(barrier, first || aligning_.id != barrier.id ? 0 : (now_ns - alignment_began_ns_) / 1'000);
+      break;
+    case BarrierAligner::Action::kIgnoreStale:
+    case BarrierAligner::Action::kNone:
+      break;
+  }
+}
+
+void StreamTask::HandleEndOfInput(ChannelIndex from, int64_t now_ns) {
+  gate_->channel(from).ended = true;
+  const BarrierAligner::Action action = gate_->aligner().OnEndOfInput(from);
+  if (phase_ == TaskPhase::kEnding) return;
+  if (action == BarrierAligner::Action::kTakeCheckpoint) TakeCheckpoint(aligning_, (now_ns - alignment_began_ns_) / 1'000);
+  if (gate_->AllEnded() && root_trigger_.has_value()) TakeCheckpoint(*std::exchange(root_trigger_, std::nullopt), 0);
+}
+
+void StreamTask::OnRootTrigger(CheckpointBarrier barrier) {
+  if (phase_ == TaskPhase::kEnding) {
+    options_.events->OnSnapshotFailed(options_.attempt, subtask(), barrier.id, FailedPrecondition("checkpoint declined: the task has finished, task=" + FullName()));
+  } else if (InputsEnded()) {
+    TakeCheckpoint(barrier, 0);
+  } else {
+    // The ends of its inputs are still on their way, behind records.
+    root_trigger_ = barrier;
+  }
+}
+
+void StreamTask::TakeCheckpoint(const CheckpointBarrier& barrier, int64_t alignment_us) {
+  if (barrier.id <= last_taken_) return;
+  last_taken_ = barrier.id;
+  // Barrier before snapshot: downstream may align while we copy.
+  Broadcast([&barrier] { return Element::Barrier(barrier); });
+  checkpoints_->Begin(barrier.id, phase_ == TaskPhase::kDrained, watermark_, alignment_us);
+}
+
+void StreamTask::OnCheckpointOver(CheckpointId id, bool completed) {
+  if (phase_ != TaskPhase::kRunning && phase_ != TaskPhase::kDrained) return;
+  if (!completed) {
+    if (gate_ != nullptr) gate_->aligner().OnAbort(id);
+    if (root_trigger_.has_value() && root_trigger_->id <= id) root_trigger_.reset();
+    checkpoints_->Abort(id);
+  } else if (checkpoints_->Complete(id) && phase_ == TaskPhase::kDrained) {
+    EndNormally();
+  }
+}
+
+// ---- Beginning and end ----
+
+void StreamTask::Initialize() {
+  options_.events->OnTaskState(options_.attempt, subtask(), TaskState::kInitializing, Status::Ok());
+  MakePartitions();
+  MakeGates();
+  if (options_.deployment.restored_finished) {
+    Broadcast([] { return Element::EndOfInput(); });
+    SetPhase(TaskPhase::kEnding);
+    options_.events->OnTaskState(options_.attempt, subtask(), TaskState::kFinished, Status::Ok());
+    return;
+  }
+  tail_ = std::make_unique<Tail>(partitions_);
+  OperatorChain::Options chain;
+  chain.vertex = &vertex();
+  chain.nodes = &options_.plan->chains[subtask().vertex.value];
+  chain.subtask = subtask().subtask;
+  chain.job_name = options_.plan->graph.name;
+  chain.job_id = options_.job.ToHex();
+  chain.attempt = options_.attempt.ToString();
+  chain.attempt_number = options_.attempt.restart;
+  chain.restored = options_.deployment.restored_checkpoint.value != 0;
+  chain.restored_state = &options_.deployment.restored_state;
+  chain.files = &options_.storage->files;
+  chain.metrics = options_.metrics;
+  chain.metric_labels = options_.metric_labels;
+  chain.distributor = partitions_.empty() ? nullptr : partitions_.front().get();
+  chain.request_work = [this](uint32_t count) { gate_->RequestWork(count); };
+  chain.wake_on_readable = [this](int fd) { options_.loop->reactor().WatchReadable(fd, [task = options_.slot_task] { task->Wake(); }); };
+  chain.rows_per_batch = [this](const TypeInfo& type) { return RowsPerBatch(options_.limits, type); };
+  chain_ = std::make_unique<OperatorChain>(std::move(chain), *tail_);
+  checkpoints_ = std::make_unique<TaskCheckpoints>(TaskCheckpoints::Identity{options_.attempt, subtask()}, *chain_, *options_.storage, *options_.events);
+  if (const Status opened = chain_->Open(); !opened.ok()) {
+    End(TaskState::kFailed, opened.WithContext(FullName() + " cannot be restored"));
+    return;
+  }
+  watermark_ = options_.deployment.restored_state.watermark;
+  last_taken_ = options_.deployment.restored_checkpoint;
+  SetPhase(TaskPhase::kRunning);
+  options_.events->OnTaskState(options_.attempt, subtask(), TaskState::kRunning, Status::Ok());
+  if (options_.deployment.restored_state.drained) {
+    // Its records and what Finish emitted are part of the restored checkpoint.
+    Broadcast([] { return Element::Status(StreamStatus::kDrained); });
+    SetPhase(TaskPhase::kDrained);
+    options_.events->OnTaskState(options_.attempt, subtask(), TaskState::kDrained, Status::Ok());
+  }
+}
+
+void StreamTask::MakePartitions() {
+  const JobGraph& graph = options_.plan->graph;
+  for (const GateDeployment& deployed : options_.deployment.partitions) {
+    const JobEdge& edge = graph.edges[deployed.edge];
+    const JobVertex& consumer = graph.vertices[edge.to.value];
+    const EdgeRouting* const routing = options_.plan->routings[deployed.edge];
+    std::vector<std::unique_ptr<ChannelWriter>> writers;
+    for (const ChannelPeer& peer : deployed.channels) {
+      writers.push_back(options_.channels->MakeWriter(deployed.edge, subtask().subtask, peer, *routing->type, *options_.slot_task, options_.loop->reactor()));
+    }
+    const ResultPartition::Options partition{edge.partitioner, routing, subtask().subtask, consumer.parallelism, consumer.max_parallelism, options_.limits};
+    partitions_.push_back(std::make_unique<ResultPartition>(partition, std::move(writers), *options_.slot_task));
+  }
+}
+
+void StreamTask::MakeGates() {
+  std::vector<std::unique_ptr<ChannelReader>> readers;
+  for (const GateDeployment& deployed : options_.deployment.gates) {
+    const EdgeRouting* const routing = options_.plan->routings[deployed.edge];
+    for (const ChannelPeer& peer : deployed.channels) {
+      RemoteReader* remote = nullptr;
+      readers.push_back(options_.channels->MakeReader(deployed.edge, subtask().subtask, peer, *routing->type, *options_.slot_task,
+                                                      options_.loop->reactor(), remote));
+      if (remote != nullptr) remote_readers_[{deployed.edge, peer.subtask}] = remote;
+    }
+  }
+  if (!readers.empty()) gate_ = std::make_unique<InputGate>(std::move(readers), options_.limits.batch_rows_max / 2);
+}
+
+void StreamTask::FinishData() {
+  chain_->Finish();
+  Broadcast([] { return Element::Status(StreamStatus::kDrained); });
+  SetPhase(TaskPhase::kDrained);
+  PublishCounters();
+  options_.events->OnTaskState(options_.attempt, subtask(), TaskState::kDrained, Status::Ok());
+}
+
+void StreamTask::EndNormally() {
+  chain_->Close();
+  Broadcast([] { return Element::EndOfInput(); });
+  SetPhase(TaskPhase::kEnding);
+  options_.events->OnTaskState(options_.attempt, subtask(), TaskState::kFinished, Status::Ok());
+}
+
+void StreamTask::End(TaskState state, const Status& failure) {
+  const bool was_open = phase_ == TaskPhase::kRunning || phase_ == TaskPhase::kDrained || (phase_ == TaskPhase::kCreated && chain_ != nullptr);
+  checkpoints_.reset();
+  if (was_open) {
+    try {
+      chain_->Close();
+    } catch (const std::exception& error) {
+      LOG_WARN("Close failed after the end of the task, task={}, error={}", FullName(), error.what());
+    } catch (...) {
+      LOG_WARN("Close failed after the end of the task, task={}", FullName());
+    }
+  }
+  // The channels go now: peers see the end of the attempt at once.
+  chain_.reset();
+  partitions_.clear();
+  gate_.reset();
+  remote_readers_.clear();
+  SetPhase(TaskPhase::kEnded);
+  if (state == TaskState::kFailed) LOG_ERROR("Task failed, task={}, attempt={}, error={}", FullName(), options_.attempt.ToString(), failure.ToString());
+  options_.events->OnTaskState(options_.attempt, subtask(), state, failure);
+  ended_.store(true, std::memory_order_release);
+}
+
+// ---- The rest ----
+
+void StreamTask::Broadcast(const std::function<Element()>& make) {
+  for (const auto& partition : partitions_) partition->Broadcast(make);
+}
+
+void StreamTask::CheckChannels() {
+  Status status = gate_ != nullptr ? gate_->health() : Status::Ok();
+  for (const auto& partition : partitions_) {
+    if (status.ok()) status = partition->health();
+  }
+  if (!status.ok()) throw std::runtime_error("a channel broke: " + status.ToString());
+}
+
+void StreamTask::PublishCounters() {
+  uint64_t rows = 0;
+  uint64_t batches = 0;
+  FlushCounts flushes;
+  for (const auto& partition : partitions_) {
+    rows += partition->rows_out();
+    batches += partition->batches_out();
+    flushes.full += partition->flushes().full;
+    flushes.control += partition->flushes().control;
+    flushes.idle += partition->flushes().idle;
+    flushes.time += partition->flushes().time;
+  }
+  counters_.records_out.store(rows, std::memory_order_relaxed);
+  counters_.batches_out.store(batches, std::memory_order_relaxed);
+  counters_.flushes_full.store(flushes.full, std::memory_order_relaxed);
+  counters_.flushes_control.store(flushes.control, std::memory_order_relaxed);
+  counters_.flushes_idle.store(flushes.idle, std::memory_order_relaxed);
+  counters_.flushes_time.store(flushes.time, std::memory_order_relaxed);
+}
+
+}  // namespace weir

@@ -1,0 +1,97 @@
+// All tasks of one job in one worker: the slots' threads, the snapshot pool, the channels between its tasks.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "runtime/network/remote_channel.h"
+#include "runtime/operator/job_planner.h"
+#include "runtime/task/slot_loop.h"
+#include "runtime/task/stream_task.h"
+#include "runtime/task/task_deployment.h"
+
+namespace weir {
+
+struct WorkerOptions {
+  JobId job;
+  std::string task_manager_id;
+  std::string host;
+  std::string checkpoints_directory;  // state.checkpoints.dir, absolute; the job's folder lies in it.
+  PartitionLimits limits;
+  ChannelLimits channel_limits;
+  SlotTask::Threading threading = SlotTask::Threading::kSlot;
+  uint64_t inline_state_bytes_max = 20'480;
+  uint32_t snapshot_threads = 2;
+  int64_t connect_timeout_ms = 10'000;
+  int64_t watchdog_interval_ms = 60'000;
+  std::function<std::string()> exception_stack;  // May be null.
+};
+
+// Public calls from one control thread, but for Metrics(). `events` is called from other threads, and outlives it, as do
+// plan and clock.
+class WorkerRuntime {
+ public:
+  WorkerRuntime(WorkerOptions options, const JobPlan& plan, const Clock& clock, TaskEvents& events);
+  ~WorkerRuntime();  // CHECKs Stop and Join.
+
+  // Starts the subtasks; their states follow as events. All tasks of one attempt in this worker come in one call. Tasks of an
+  // older attempt must have ended (Cancel, OnTasksCancelled). kFailedPrecondition for an attempt that is not newer than
+  // every one seen (R9), kInvalidArgument for a deployment that does not fit the plan.
+  Status Deploy(AttemptId attempt, std::vector<TaskDeployment> tasks);
+  // Ends all tasks of attempts up to `attempt`; OnTasksCancelled follows, at once when there are none.
+  void Cancel(AttemptId attempt);
+  // Messages of another attempt are ignored (R9).
+  void TriggerCheckpoint(AttemptId attempt, CheckpointId id, int64_t timestamp_ms, const std::vector<SubtaskId>& roots);
+  void NotifyCheckpoint(AttemptId attempt, CheckpointId id, bool completed);
+  // A data connection for one of the channels; kept for a while when its task is not deployed yet. Takes the socket.
+  void AttachConnection(const ChannelHandshake& handshake, int socket);
+
+  AttemptId attempt() const { return attempt_; }
+  // Subtasks of the present attempt that have not ended.
+  std::vector<SubtaskId> RunningTasks() const;
+  // Thread-safe.
+  std::vector<MetricSample> Metrics() const;
+  // Tasks whose step runs for longer than the watchdog interval, as text for the log.
+  std::vector<std::string> StuckTasks() const;
+
+  void Stop();  // Cancels everything; user code may still run.
+  void Join();  // Waits for it: the caller sets the deadline (R31).
+
+ private:
+  class Channels;
+  struct Deployed;
+  struct PendingConnection;
+
+  SlotLoop& LoopFor(const Deployed& task);
+  void TearDown();
+  void OnTaskEnded();
+  void DropStaleConnections();
+
+  const WorkerOptions options_;
+  const JobPlan& plan_;
+  const Clock& clock_;
+  TaskEvents& events_;
+  std::unique_ptr<FileSystem> files_;
+  CheckpointLayout layout_;
+  std::unique_ptr<ThreadPool> pool_;
+  std::unique_ptr<SnapshotStorage> storage_;
+  MetricRegistry metrics_;
+
+  AttemptId attempt_;                 // Of the newest deployment.
+  AttemptId cancelled_;               // Tasks up to this attempt are ended, or being ended.
+  std::map<uint32_t, std::unique_ptr<SlotLoop>> loops_;  // By slot, or by position of the task.
+  std::unique_ptr<Channels> channels_;
+  std::vector<PendingConnection> pending_connections_;   // Bounded by kPendingConnectionsMax.
+  mutable std::mutex tasks_mutex_;                       // Guards tasks_ against Metrics(); written by the control thread only.
+  std::vector<std::unique_ptr<Deployed>> tasks_;
+  bool joined_ = false;
+};
+
+}  // namespace weir
