@@ -149,8 +149,7 @@ StepResult StreamTask::DoStep(int64_t now_ns) {
     const bool flushed = std::all_of(partitions_.begin(), partitions_.end(), [](const auto& partition) { return partition->Flushed(); });
     if (!flushed) return StepIdle(now_ns, false);
     PublishCounters();
-    SetPhase(TaskPhase::kEnded);
-    ended_.store(true, std::memory_order_release);
+    MarkEnded();
     return StepResult::kDone;
   }
   if (phase_ == TaskPhase::kRunning) {
@@ -374,10 +373,17 @@ void StreamTask::End(TaskState state, const Status& failure) {
   partitions_.clear();
   gate_.reset();
   remote_readers_.clear();
-  SetPhase(TaskPhase::kEnded);
+  const bool had_finished = phase_ == TaskPhase::kEnding;
   if (state == TaskState::kFailed) LOG_ERROR("Task failed, task={}, attempt={}, error={}", FullName(), options_.attempt.ToString(), failure.ToString());
-  options_.events->OnTaskState(options_.attempt, subtask(), state, failure);
+  // FINISHED was its last word when it had finished and only its channels were still being emptied.
+  if (!had_finished) options_.events->OnTaskState(options_.attempt, subtask(), state, failure);
+  MarkEnded();
+}
+
+void StreamTask::MarkEnded() {
+  SetPhase(TaskPhase::kEnded);
   ended_.store(true, std::memory_order_release);
+  options_.on_ended();
 }
 
 // ---- The rest ----

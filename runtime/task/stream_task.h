@@ -69,6 +69,8 @@ class StreamTask final : public Steppable {
     PartitionLimits limits;
     // What the engine knows of the stack of the exception in flight; may be null.
     std::function<std::string()> exception_stack;
+    // The last thing a task does, on its slot's thread.
+    std::function<void()> on_ended;
   };
   explicit StreamTask(Options options);
   ~StreamTask() override;
@@ -112,6 +114,7 @@ class StreamTask final : public Steppable {
   void FinishData();
   void EndNormally();
   void End(TaskState state, const Status& failure);
+  void MarkEnded();
   void CheckChannels();
   void PublishCounters();
   bool InputsDrained() const { return gate_ == nullptr || gate_->AllDrained(); }

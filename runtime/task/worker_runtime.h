@@ -1,11 +1,13 @@
 // All tasks of one job in one worker: the slots' threads, the snapshot pool, the channels between its tasks.
 #pragma once
 
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -67,12 +69,20 @@ class WorkerRuntime {
  private:
   class Channels;
   struct Deployed;
-  struct PendingConnection;
+  struct PendingConnection {
+    ChannelHandshake handshake;
+    int socket;
+    int64_t since_ns;
+  };
+  static constexpr size_t kPendingConnectionsMax = 4'096;
 
-  SlotLoop& LoopFor(const Deployed& task);
+  SlotLoop& LoopFor(uint32_t index);
+  Status CheckDeployment(const TaskDeployment& task) const;
   void TearDown();
   void OnTaskEnded();
+  bool GiveToTask(const ChannelHandshake& handshake, int socket);
   void DropStaleConnections();
+  Deployed* Find(SubtaskId subtask);
 
   const WorkerOptions options_;
   const JobPlan& plan_;
@@ -84,13 +94,18 @@ class WorkerRuntime {
   std::unique_ptr<SnapshotStorage> storage_;
   MetricRegistry metrics_;
 
-  AttemptId attempt_;                 // Of the newest deployment.
-  AttemptId cancelled_;               // Tasks up to this attempt are ended, or being ended.
+  AttemptId attempt_;                                    // Of the newest deployment.
   std::map<uint32_t, std::unique_ptr<SlotLoop>> loops_;  // By slot, or by position of the task.
   std::unique_ptr<Channels> channels_;
-  std::vector<PendingConnection> pending_connections_;   // Bounded by kPendingConnectionsMax.
-  mutable std::mutex tasks_mutex_;                       // Guards tasks_ against Metrics(); written by the control thread only.
+  std::vector<PendingConnection> pending_connections_;   // At most kPendingConnectionsMax.
+  mutable std::mutex tasks_mutex_;                       // Guards tasks_ against Metrics(); changed by the control thread only.
   std::vector<std::unique_ptr<Deployed>> tasks_;
+
+  std::mutex ended_mutex_;
+  std::condition_variable all_ended_;
+  uint32_t running_count_ = 0;                // Guarded by ended_mutex_: tasks that have not ended.
+  std::optional<AttemptId> cancel_pending_;   // Guarded by ended_mutex_.
+  bool stopped_ = false;
   bool joined_ = false;
 };
 
