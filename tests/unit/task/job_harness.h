@@ -1,0 +1,100 @@
+// Runs a whole job on worker runtimes inside the test, with the test as its JobManager.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "runtime/task/worker_runtime.h"
+#include <weir/weir.h>
+
+namespace weir::testing {
+
+struct HarnessOptions {
+  uint32_t workers = 1;
+  uint32_t parallelism = 1;
+  SlotTask::Threading threading = SlotTask::Threading::kSlot;
+  PartitionLimits limits;
+  ChannelLimits channel_limits;
+};
+
+// Control thread: the test's. Every wait has a deadline and fails the test with what was missing.
+class JobHarness {
+ public:
+  using Build = std::function<void(StreamExecutionEnvironment&)>;
+
+  JobHarness(HarnessOptions options, Build build);
+  ~JobHarness();
+
+  // Deploys a new attempt, from the newest completed checkpoint if there is one.
+  void Start();
+  // Takes one checkpoint and completes it. False when it was declined.
+  bool Checkpoint();
+  // Takes one that is never completed.
+  void AbortedCheckpoint();
+  // Runs until every task has drained, then completes final checkpoints until all have finished.
+  void RunToEnd();
+  // Ends the attempt as a failure would: whatever was not completed is lost.
+  void Kill();
+  void WaitFor(const char* what, const std::function<bool()>& done);
+  void WaitForState(TaskState state);
+
+  const std::map<SubtaskId, TaskState>& states() const { return states_; }
+  Status failure() const { return failure_; }
+  uint64_t RecordsIn(const std::string& vertex_name_part);
+  WorkerRuntime& worker(size_t index) { return *workers_[index]->runtime; }
+  const JobPlan& plan() const { return plan_; }
+  const std::string& directory() const { return directory_; }
+
+ private:
+  class Events;
+  struct Worker {
+    std::unique_ptr<WorkerRuntime> runtime;
+    int listener = -1;
+    std::string address;
+    std::thread acceptor;
+  };
+  void MakeWorkers();
+  void StopWorkers();
+  void Listen(Worker& worker);
+  void Post(std::function<void()> event);
+  std::vector<SubtaskId> Roots() const;
+  size_t WorkerOf(SubtaskId subtask) const;
+  TaskDeployment DeploymentOf(SubtaskId subtask) const;
+  bool Trigger(CheckpointId id);
+
+  const HarnessOptions options_;
+  const Build build_;
+  std::string directory_;
+  SystemClock clock_;
+  std::shared_ptr<StreamGraph> graph_;
+  JobPlan plan_;
+  JobId job_ = JobId::Random();
+  std::unique_ptr<Events> events_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+
+  std::mutex mutex_;
+  std::condition_variable ready_;
+  std::deque<std::function<void()>> queue_;  // Guarded by mutex_.
+
+  AttemptId attempt_{LeaderEpoch{1}, 0};
+  uint64_t next_checkpoint_ = 1;
+  std::map<SubtaskId, TaskState> states_;
+  std::map<SubtaskId, TaskSnapshot> acknowledged_;
+  bool declined_ = false;
+  uint32_t cancelled_workers_ = 0;
+  std::map<SubtaskId, TaskSnapshot> completed_;      // Of the newest completed checkpoint.
+  std::set<SubtaskId> finished_at_completed_;
+  CheckpointId completed_id_;
+  Status failure_;
+};
+
+}  // namespace weir::testing
