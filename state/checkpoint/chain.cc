@@ -29,10 +29,13 @@ CheckpointEntry EntryOf(const Chain& chain, const CheckpointMetadata& metadata, 
 
 }  // namespace
 
-Chain::Chain(FileSystem& file_system, CheckpointLayout layout, LeaderEpoch epoch)
-    : file_system_(file_system), layout_(std::move(layout)), epoch_(epoch) {
+Chain::Chain(FileSystem& file_system, CheckpointLayout layout, LeaderEpoch epoch, uint64_t slots_per_block)
+    : file_system_(file_system), layout_(std::move(layout)), epoch_(epoch), slots_per_block_(slots_per_block) {
   CHECK(epoch.value > 0);
+  CHECK(slots_per_block > 0);
 }
+
+StatusOr<bool> Chain::IsPruned(ChainSlot slot) { return file_system_.Exists(layout_.ChainPrunedPath(BlockOf(slot))); }
 
 StatusOr<std::optional<std::string>> Chain::ReadSlot(ChainSlot slot) {
   StatusOr<std::string> bytes = file_system_.ReadFile(layout_.ChainRecordPath(slot));
@@ -59,10 +62,16 @@ Status Chain::Adopt(const std::string& bytes) {
   return Status::Ok();
 }
 
-// Leaves head_ one before the first of the unbroken run of records that ends at `from`.
+// Leaves head_ one before the first of the unbroken run of records that ends at `from`. What lies in a pruned block does
+// not count: a late write may have put anything there.
 Status Chain::LoadBackward(ChainSlot from) {
   head_ = from;
   while (head_.value > 0) {
+    const bool enters_block = head_ == from || BlockOf(head_) != BlockOf(ChainSlot{head_.value + 1});
+    if (enters_block) {
+      ASSIGN_OR_RETURN(const bool pruned, IsPruned(head_));
+      if (pruned) break;
+    }
     ASSIGN_OR_RETURN(const std::optional<std::string> bytes, ReadSlot(head_));
     if (!bytes.has_value()) break;
     --head_.value;
@@ -73,23 +82,27 @@ Status Chain::LoadBackward(ChainSlot from) {
 Status Chain::Load() {
   records_.clear();
   head_checksum_ = 0;
+  in_doubt_.reset();
   ASSIGN_OR_RETURN(const std::vector<std::string> names, file_system_.List(layout_.ChainDirectory()));
   RETURN_IF_ERROR(LoadBackward(HighestListed(names)));
   while (true) {
     ASSIGN_OR_RETURN(const std::optional<std::string> bytes, ReadSlot(ChainSlot{head_.value + 1}));
-    if (!bytes.has_value()) return Status::Ok();
+    if (!bytes.has_value()) break;
     RETURN_IF_ERROR(Adopt(*bytes));
   }
+  ASSIGN_OR_RETURN(const bool pruned, IsPruned(ChainSlot{head_.value + 1}));
+  return pruned ? Unavailable("chain is newer than its listing says") : Status::Ok();
 }
 
 ChainAppend Chain::TryTakeOver() {
   while (true) {
     if (newest_epoch() > epoch_) return ChainAppend::kFenced;
     if (Terminal().has_value()) return ChainAppend::kEnded;
+    if (newest_epoch() == epoch_) return ChainAppend::kAppended;  // A try whose outcome was unknown.
     const ChainSlot before = head_;
     const ChainAppend outcome = TryAppendAtHead(TakeoverEntry{});
     if (outcome != ChainAppend::kFenced) return outcome;
-    // Lost the slot. To an older leader's last record: it is part of the history, and the claim goes behind it.
+    // Lost the slot. A record of an older leader is part of the history: the claim goes behind it.
     if (head_ == before || newest_epoch() >= epoch_) return ChainAppend::kFenced;
   }
 }
@@ -97,7 +110,9 @@ ChainAppend Chain::TryTakeOver() {
 ChainAppend Chain::TryAppend(const ChainEntry& entry) {
   CHECK(newest_epoch() == epoch_);
   CHECK(!Terminal().has_value());
-  return TryAppendAtHead(entry);
+  const ChainAppend outcome = TryAppendAtHead(entry);
+  // Only a later owner prunes what we have not seen.
+  return outcome == ChainAppend::kStale ? ChainAppend::kFenced : outcome;
 }
 
 // kFenced: another record took the slot; it was adopted as the new head.
@@ -110,11 +125,20 @@ ChainAppend Chain::TryAppendAtHead(const ChainEntry& entry) {
   ExclusiveWriteResult result = TryWriteExclusive(file_system_, layout_.ChainRecordPath(slot), bytes);
   switch (result.outcome) {
     case ExclusiveWrite::kCreated:
-    case ExclusiveWrite::kExistsEqual:
+    case ExclusiveWrite::kExistsEqual: {
+      // The slot may have been free because its record was pruned: then the chain goes on elsewhere. The marker is older
+      // than the deletion, so looking after our own write is late enough.
+      const StatusOr<bool> pruned = IsPruned(slot);
+      if (!pruned.ok()) {
+        last_error_ = pruned.status();
+        return ChainAppend::kUnknown;
+      }
       in_doubt_.reset();
+      if (*pruned) return ChainAppend::kStale;
       last_error_ = Adopt(bytes);
       CHECK(last_error_.ok());
       return ChainAppend::kAppended;
+    }
     case ExclusiveWrite::kExistsOther:
       last_error_ = Adopt(result.existing);
       if (!last_error_.ok()) return ChainAppend::kUnknown;
@@ -142,7 +166,7 @@ std::optional<TerminalEntry> Chain::Terminal() const {
   return entry == nullptr ? std::nullopt : std::optional<TerminalEntry>(*entry);
 }
 
-std::vector<ChainSlot> Chain::PrunableSlots(uint32_t retained_max) const {
+Status Chain::Prune(uint32_t retained_max) {
   CHECK(retained_max >= 1);
   uint32_t retained = 0;
   size_t first_kept = records_.size();
@@ -150,17 +174,18 @@ std::vector<ChainSlot> Chain::PrunableSlots(uint32_t retained_max) const {
     --first_kept;
     if (std::holds_alternative<CheckpointEntry>(records_[first_kept].entry)) ++retained;
   }
-  std::vector<ChainSlot> slots;
-  if (retained < retained_max) return slots;
-  for (size_t i = 0; i < first_kept; ++i) {
-    if (!std::holds_alternative<TakeoverEntry>(records_[i].entry)) slots.push_back(records_[i].slot);
+  if (retained < retained_max) return Status::Ok();
+  const uint64_t first_kept_block = BlockOf(records_[first_kept].slot);
+  while (BlockOf(records_.front().slot) < first_kept_block) {
+    const uint64_t block = BlockOf(records_.front().slot);
+    const Status marked = file_system_.CreateExclusive(layout_.ChainPrunedPath(block), {});
+    if (!marked.ok() && marked.code() != StatusCode::kAlreadyExists) return marked;
+    while (BlockOf(records_.front().slot) == block) {
+      RETURN_IF_ERROR(file_system_.Remove(layout_.ChainRecordPath(records_.front().slot)));
+      records_.erase(records_.begin());
+    }
   }
-  return slots;
-}
-
-void Chain::ForgetBefore(ChainSlot first_kept) {
-  CHECK(first_kept <= head_);
-  std::erase_if(records_, [first_kept](const ChainRecord& record) { return record.slot < first_kept; });
+  return Status::Ok();
 }
 
 CheckpointPublication::CheckpointPublication(FileSystem& file_system, Chain& chain, const CheckpointMetadata& metadata)
@@ -178,8 +203,9 @@ CheckpointPublication::Outcome CheckpointPublication::TryOnce() {
   }
   switch (chain_.TryAppend(entry_)) {
     case ChainAppend::kAppended: return Outcome::kPublished;
-    case ChainAppend::kFenced: return Outcome::kFenced;
-    case ChainAppend::kEnded: return Outcome::kFenced;
+    case ChainAppend::kFenced:
+    case ChainAppend::kEnded:
+    case ChainAppend::kStale: return Outcome::kFenced;
     case ChainAppend::kUnknown: last_error_ = chain_.last_error(); return Outcome::kUnknown;
   }
   CHECK(false);

@@ -19,15 +19,20 @@ enum class ChainAppend : uint8_t {
   kAppended,
   kFenced,   // A record of a higher epoch is there: stop leading at once (R3).
   kEnded,    // The chain has a terminal record of an earlier life.
-  kUnknown,  // I/O failed; it may have happened.
+  kStale,    // What this view knows as the head has been pruned since: Load again.
+  kUnknown,  // I/O failed; it may have happened. last_error() of kCorruption: stop (R7).
 };
+
+// Records are deleted by whole blocks of so many slots, after a marker for the block was created (docs/formats.md).
+inline constexpr uint64_t kChainSlotsPerBlock = 256;
 
 // One leader's view of the chain. Blocks on I/O; decides nothing but what the records say. Thread-compatible: one thread
 // at a time. After Load no other call reads behind the head.
 class Chain {
  public:
-  // `file_system` must outlive the chain.
-  Chain(FileSystem& file_system, CheckpointLayout layout, LeaderEpoch epoch);
+  // `file_system` must outlive the chain. `slots_per_block` belongs to the format: another value is for tests.
+  Chain(FileSystem& file_system, CheckpointLayout layout, LeaderEpoch epoch,
+        uint64_t slots_per_block = kChainSlotsPerBlock);
 
   // Reads all records that are left: from the newest listed slot (a hint only) forward until none is found, and back.
   // kUnavailable: wait and retry; kCorruption: stop (R7).
@@ -46,21 +51,22 @@ class Chain {
   const Status& last_error() const { return last_error_; }  // Of the last kUnknown.
   const CheckpointLayout& layout() const { return layout_; }
 
-  // Records that recovery no longer needs when the newest `retained_max` checkpoints are kept: delete lowest slot first.
-  // Takeover records stay for ever: the slot after a deposed leader's last record is one, and only its presence keeps that
-  // leader from appending there. Files stay until the caller removes them (R18: only the owner may).
-  std::vector<ChainSlot> PrunableSlots(uint32_t retained_max) const;
-  void ForgetBefore(ChainSlot first_kept);
+  // Deletes blocks of records that recovery no longer needs when the newest `retained_max` checkpoints are kept. May be
+  // repeated after any error. Nobody appends in a pruned block: whoever creates a record there finds its marker.
+  Status Prune(uint32_t retained_max);
 
  private:
   StatusOr<std::optional<std::string>> ReadSlot(ChainSlot slot);
   Status Adopt(const std::string& bytes);
   Status LoadBackward(ChainSlot from);
+  uint64_t BlockOf(ChainSlot slot) const { return slot.value / slots_per_block_; }
+  StatusOr<bool> IsPruned(ChainSlot slot);
   ChainAppend TryAppendAtHead(const ChainEntry& entry);
 
   FileSystem& file_system_;
   const CheckpointLayout layout_;
   const LeaderEpoch epoch_;
+  const uint64_t slots_per_block_;
   std::vector<ChainRecord> records_;
   ChainSlot head_;
   uint64_t head_checksum_ = 0;  // Of the encoded record at head_.

@@ -23,6 +23,13 @@ bool TakeNumber(std::string_view& text, std::string_view literal, T& value) {
   return true;
 }
 
+// 20 decimal digits: names sort as numbers.
+std::string Digits(uint64_t value) {
+  std::string digits = std::to_string(value);
+  digits.insert(0, 20 - digits.size(), '0');
+  return digits;
+}
+
 StatusOr<LoadedCheckpoint> LoadMetadata(FileSystem& file_system, const std::string& path) {
   ASSIGN_OR_RETURN(const std::string bytes, file_system.ReadFile(path));
   StatusOr<CheckpointMetadata> metadata = CheckpointMetadata::Decode(bytes);
@@ -48,11 +55,9 @@ std::string CheckpointLayout::MetadataPath(CheckpointId id) const {
 
 std::string CheckpointLayout::ChainDirectory() const { return job_directory_ + "/chain"; }
 
-std::string CheckpointLayout::ChainRecordPath(ChainSlot slot) const {
-  std::string digits = std::to_string(slot.value);
-  digits.insert(0, 20 - digits.size(), '0');
-  return ChainDirectory() + "/" + digits;
-}
+std::string CheckpointLayout::ChainRecordPath(ChainSlot slot) const { return ChainDirectory() + "/" + Digits(slot.value); }
+
+std::string CheckpointLayout::ChainPrunedPath(uint64_t block) const { return ChainDirectory() + "/pruned/" + Digits(block); }
 
 std::string CheckpointLayout::StateFilePath(const StateFile& file) const {
   return CheckpointDirectory(file.checkpoint) + "/" + file.attempt.ToString() + "-v" +

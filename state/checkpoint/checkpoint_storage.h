@@ -21,6 +21,7 @@ class CheckpointLayout {
   std::string MetadataPath(CheckpointId id) const;            // <job>/chk-<id>/_metadata
   std::string ChainDirectory() const;                         // <job>/chain
   std::string ChainRecordPath(ChainSlot slot) const;          // <job>/chain/<20 digits>
+  std::string ChainPrunedPath(uint64_t block) const;          // <job>/chain/pruned/<20 digits>
 
   struct StateFile {
     CheckpointId checkpoint;  // The first one that may name the file.

@@ -16,7 +16,7 @@ using Outcome = CheckpointPublication::Outcome;
 class ChainTest : public ::testing::Test {
  protected:
   Chain Open(uint64_t epoch) {
-    Chain chain(fs_, layout_, {epoch});
+    Chain chain(fs_, layout_, {epoch}, /*slots_per_block=*/2);
     EXPECT_TRUE(chain.Load().ok());
     return chain;
   }
@@ -73,15 +73,42 @@ TEST_F(ChainTest, R3ALowerEpochCannotTakeOver) {
   EXPECT_EQ(late.TryTakeOver(), ChainAppend::kFenced);
 }
 
+// Blocks of two slots: takeovers at 1 and 2, checkpoints behind them.
 TEST_F(ChainTest, R3PruningNeverReopensTheSlotOfADeposedLeader) {
   Chain old_leader = Lead(1);
   Chain new_leader = Lead(2);
   for (uint64_t id = 1; id <= 9; ++id) EXPECT_EQ(Publish(new_leader, id, 2), Outcome::kPublished);
-  for (const ChainSlot slot : new_leader.PrunableSlots(1)) EXPECT_TRUE(fs_.Remove(layout_.ChainRecordPath(slot)).ok());
+  EXPECT_TRUE(new_leader.Prune(1).ok());
+  EXPECT_FALSE(fs_.files().contains(layout_.ChainRecordPath({2})));
   EXPECT_EQ(Publish(old_leader, 10, 1), Outcome::kFenced);
   const Chain reader = Open(3);
   EXPECT_EQ(reader.NewestCheckpoint()->id, CheckpointId{9});
-  EXPECT_EQ(reader.records().size(), 1u);
+  EXPECT_EQ(reader.records().size(), 2u);
+}
+
+TEST_F(ChainTest, R2ACandidateWhoseViewWasPrunedLoadsAgain) {
+  Chain leader = Lead(1);
+  Chain candidate = Open(2);
+  for (uint64_t id = 1; id <= 9; ++id) EXPECT_EQ(Publish(leader, id, 1), Outcome::kPublished);
+  EXPECT_TRUE(leader.Prune(1).ok());
+  EXPECT_EQ(candidate.TryTakeOver(), ChainAppend::kStale);
+  ASSERT_TRUE(candidate.Load().ok());
+  EXPECT_EQ(candidate.TryTakeOver(), ChainAppend::kAppended);
+  EXPECT_EQ(candidate.NewestCheckpoint()->id, CheckpointId{9});
+  EXPECT_EQ(Publish(leader, 10, 1), Outcome::kFenced);
+}
+
+TEST_F(ChainTest, PruningStoppedHalfwayIsRepeated) {
+  Chain leader = Lead(1);
+  for (uint64_t id = 1; id <= 9; ++id) EXPECT_EQ(Publish(leader, id, 1), Outcome::kPublished);
+  uint32_t allowed = 3;
+  fs_.SetFaultHook([&](FileOperation op, const std::string&) {
+    return op == FileOperation::kRemove && allowed-- == 0 ? FileFault::kFail : FileFault::kNone;
+  });
+  EXPECT_EQ(leader.Prune(1).code(), StatusCode::kUnavailable);
+  EXPECT_EQ(Open(2).NewestCheckpoint()->id, CheckpointId{9});
+  EXPECT_TRUE(leader.Prune(1).ok());
+  EXPECT_EQ(Open(2).NewestCheckpoint()->id, CheckpointId{9});
 }
 
 TEST_F(ChainTest, R5UnknownOutcomesAreRetriedWithTheSameContent) {
@@ -158,7 +185,7 @@ TEST_F(ChainTest, R1AStaleListingIsOnlyAHint) {
     StatusOr<std::string> ReadFile(const std::string& path) override { return target_.ReadFile(path); }
     StatusOr<uint64_t> FileSize(const std::string& path) override { return target_.FileSize(path); }
     StatusOr<bool> Exists(const std::string& path) override { return target_.Exists(path); }
-    StatusOr<std::vector<std::string>> List(const std::string&) override { return std::vector<std::string>{"00000000000000000002", ".tmp"}; }
+    StatusOr<std::vector<std::string>> List(const std::string&) override { return std::vector<std::string>{"00000000000000000002", ".tmp", "pruned"}; }
     Status CreateDirectories(const std::string& path) override { return target_.CreateDirectories(path); }
     Status MoveExclusive(const std::string& from, const std::string& to) override { return target_.MoveExclusive(from, to); }
     Status Remove(const std::string& path) override { return target_.Remove(path); }

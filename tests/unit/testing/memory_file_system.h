@@ -63,7 +63,10 @@ class MemoryFileSystem final : public FileSystem {
     if (file == files_.end()) return NotFound("path=" + path);
     return uint64_t{file->second.size()};
   }
-  StatusOr<bool> Exists(const std::string& path) override { return files_.contains(path); }
+  StatusOr<bool> Exists(const std::string& path) override {
+    if (Ask(FileOperation::kRead, path) != FileFault::kNone) return Unavailable("injected, path=" + path);
+    return files_.contains(path);
+  }
   StatusOr<std::vector<std::string>> List(const std::string& directory) override {
     if (Ask(FileOperation::kList, directory) != FileFault::kNone) return Unavailable("injected, path=" + directory);
     const std::string prefix = directory + "/";
