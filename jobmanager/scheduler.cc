@@ -312,7 +312,7 @@ void Scheduler::OnDeadline(double jitter, Actions& actions) {
     case Phase::kEnding:
       // R31. The answer is WorkerFailed; until it comes the worker may still run tasks.
       for (const auto& [task_manager, state] : workers_) {
-        if (state == WorkerState::kCancelling) actions.push_back(SchedulerAction::KillWorker{task_manager});
+        if (state == WorkerState::kCancelling) actions.push_back(SchedulerAction::KillWorker{attempt_, task_manager});
       }
       deadline_ms_ = now_ms_ + options_.cancellation_timeout_ms;
       return;

@@ -35,7 +35,8 @@ struct SchedulerEvent {
     Status reason;
     double jitter = 0.5;
   };
-  // All tasks up to this attempt have ended there.
+  // No task up to this attempt runs there any more. A TaskManager without such tasks or worker says so too: only an answer,
+  // or the loss of the TaskManager, ends the wait.
   struct TasksCancelled {
     AttemptId attempt;
     std::string task_manager;
@@ -113,7 +114,8 @@ struct SchedulerAction {
   struct StopWorker {
     std::string task_manager;
   };
-  struct KillWorker {  // SIGKILL (R31); answered by WorkerFailed.
+  struct KillWorker {  // SIGKILL (R31); answered by WorkerFailed, or by TasksCancelled when there is no worker.
+    AttemptId attempt;
     std::string task_manager;
   };
   struct StartCheckpointing {

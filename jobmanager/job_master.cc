@@ -1,0 +1,490 @@
+#include "jobmanager/job_master.h"
+
+#include "base/check.h"
+#include "base/log.h"
+#include "proto/convert.h"
+
+namespace weir {
+namespace {
+
+constexpr size_t kRecoveriesMax = 100;
+constexpr int64_t kPublishRetryMs = 100;
+
+std::optional<TaskStatus> TaskStatusOf(TaskState state) {
+  switch (state) {
+    case TaskState::kInitializing: return TaskStatus::kInitializing;
+    case TaskState::kRunning: return TaskStatus::kRunning;
+    case TaskState::kDrained: return TaskStatus::kDrained;
+    case TaskState::kFinished: return TaskStatus::kFinished;
+    case TaskState::kCanceled: return TaskStatus::kCanceled;
+    case TaskState::kFailed: return TaskStatus::kFailed;
+  }
+  return std::nullopt;
+}
+
+TerminalEntry::State TerminalStateOf(JobStatus status) {
+  if (status == JobStatus::kFinished) return TerminalEntry::State::kFinished;
+  return status == JobStatus::kCanceled ? TerminalEntry::State::kCanceled : TerminalEntry::State::kFailed;
+}
+
+MetricLabels JobLabels(const JobSubmission& submission) {
+  return {{"job_id", submission.id.ToHex()}, {"job_name", submission.graph.name}};
+}
+
+}  // namespace
+
+JobMaster::JobMaster(JobSubmission submission, Options options, ClusterGateway& cluster, FileSystem& files, ThreadPool& io_pool, EventLoop& loop,
+                     const Clock& clock, MetricRegistry& metrics)
+    : submission_(std::move(submission)),
+      options_(std::move(options)),
+      cluster_(cluster),
+      loop_(loop),
+      clock_(clock),
+      random_(std::random_device()()),
+      storage_(std::make_shared<JobStorage>(
+          JobStorage::Options{options_.checkpoints_directory, submission_.id, options_.epoch, submission_.graph.checkpoint.retained_max}, files, io_pool, loop, clock)),
+      alive_(std::make_shared<bool>(true)),
+      start_time_ms_(clock.WallMillis()),
+      metrics_(std::make_unique<MetricScope>(metrics, "jobmanager_job", JobLabels(submission_))) {}
+
+JobMaster::~JobMaster() { *alive_ = false; }
+
+void JobMaster::After(int64_t at_ms, std::function<void()> work) {
+  loop_.PostDelayed(std::max<int64_t>(0, at_ms - NowMs()), [alive = alive_, work = std::move(work)] {
+    if (*alive) work();
+  });
+}
+
+void JobMaster::Start() {
+  storage_->Open(submission_.request.restore_path(), [this, alive = alive_](StatusOr<JobStorage::Opened> opened) {
+    if (*alive) OnOpened(std::move(opened));
+  });
+  UpdateMetrics();
+}
+
+void JobMaster::OnOpened(StatusOr<JobStorage::Opened> opened) {
+  Status failure = opened.status();
+  std::optional<CheckpointId> restored;
+  if (opened.ok() && opened->restored.has_value()) {
+    const CheckpointMetadata& metadata = opened->restored->metadata;
+    StatusOr<StateAssignment> assignment = AssignState(submission_.graph, metadata, submission_.request.allow_non_restored_state());
+    failure = assignment.status();
+    if (assignment.ok()) {
+      for (size_t i = 0; i < submission_.graph.vertices.size(); ++i) submission_.graph.vertices[i].max_parallelism = assignment->max_parallelism[i];
+      restored = restored_ = metadata.id;
+      metadata_[metadata.id] = metadata;
+      LOG_INFO("Restoring job {} from checkpoint {} @ {}.", submission_.id.ToHex(), metadata.id.value, opened->restored->metadata_path);
+    }
+  }
+  if (opened.ok()) highest_used_ = opened->highest_used;
+  // Made only now: the graph is final.
+  scheduler_.emplace(submission_.graph, options_.epoch, options_.scheduler);
+  coordinator_.emplace(submission_.graph, submission_.id, std::vector<CheckpointId>());
+  Raise(SchedulerEvent::Submitted{restored});
+  if (!failure.ok()) Raise(SchedulerEvent::FatalFailure{failure});
+}
+
+void JobMaster::Cancel() {
+  if (scheduler_.has_value()) {
+    Raise(SchedulerEvent::CancelRequested{});
+  } else {
+    After(NowMs() + 10, [this] { Cancel(); });  // Its storage is being opened.
+  }
+}
+
+void JobMaster::OnSlotsGranted(std::vector<SlotId> slots) { Raise(SchedulerEvent::SlotsGranted{std::move(slots)}); }
+
+void JobMaster::OnTaskManagerLost(const std::string& task_manager) {
+  if (scheduler_.has_value()) Raise(SchedulerEvent::TaskManagerLost{task_manager, Jitter()});
+}
+
+// ---- Events of the cluster ----
+
+void JobMaster::OnEvent(const std::string& task_manager, const proto::TaskManagerEvent& event) {
+  if (!scheduler_.has_value()) return;
+  switch (event.event_case()) {
+    case proto::TaskManagerEvent::kWorkerReady:
+      return Raise(SchedulerEvent::WorkerReady{FromProto(event.worker_ready().attempt()), task_manager});
+    case proto::TaskManagerEvent::kWorkerFailed: {
+      const Status failure = FromProto(event.worker_failed().failure());
+      LOG_WARN("Worker of job {} on {} failed: {}", submission_.id.ToHex(), task_manager, failure.ToString());
+      return Raise(SchedulerEvent::WorkerFailed{FromProto(event.worker_failed().attempt()), task_manager, failure, Jitter()});
+    }
+    case proto::TaskManagerEvent::kTasksCancelled:
+      return Raise(SchedulerEvent::TasksCancelled{FromProto(event.tasks_cancelled().attempt()), task_manager});
+    case proto::TaskManagerEvent::kTaskState: return OnTaskState(event.task_state());
+    case proto::TaskManagerEvent::kAcknowledge: {
+      StatusOr<SnapshotReport> report = FromProto(event.acknowledge());
+      if (!report.ok()) return LOG_WARN("Acknowledgement ignored, from={}, error={}", task_manager, report.status().ToString());
+      return Raise(CoordinatorEvent::Acknowledged{report->attempt, report->subtask, report->id, std::move(report->snapshot)});
+    }
+    case proto::TaskManagerEvent::kDecline: {
+      const StatusOr<SnapshotFailure> report = FromProto(event.decline());
+      if (!report.ok()) return LOG_WARN("Decline ignored, from={}, error={}", task_manager, report.status().ToString());
+      return Raise(CoordinatorEvent::Declined{report->attempt, report->subtask, report->id, report->failure.ToString()});
+    }
+    default: LOG_WARN("Unexpected event ignored, from={}, kind={}", task_manager, static_cast<int>(event.event_case()));
+  }
+}
+
+void JobMaster::OnTaskState(const proto::TaskStateChanged& change) {
+  const StatusOr<TaskStateReport> report = FromProto(change);
+  if (!report.ok()) return LOG_WARN("Task state ignored, error={}", report.status().ToString());
+  const std::optional<TaskStatus> status = TaskStatusOf(report->state);
+  // The coordinator first: when the last task finishes, the scheduler ends the job.
+  if (status == TaskStatus::kDrained) Raise(CoordinatorEvent::TaskDrained{report->attempt, report->subtask});
+  if (status == TaskStatus::kFinished) Raise(CoordinatorEvent::TaskFinished{report->attempt, report->subtask});
+  Raise(SchedulerEvent::TaskChanged{report->attempt, report->subtask, *status, report->failure, Jitter()});
+}
+
+// ---- Steps ----
+
+void JobMaster::Run() {
+  if (stepping_ || !scheduler_.has_value()) return;
+  stepping_ = true;
+  while (!events_.empty()) {
+    const auto event = std::move(events_.front());
+    events_.pop_front();
+    if (const auto* const for_scheduler = std::get_if<SchedulerEvent::Any>(&event)) {
+      for (const SchedulerAction::Any& action : scheduler_->Step(*for_scheduler, NowMs())) Apply(action);
+    } else {
+      for (const CoordinatorAction::Any& action : coordinator_->Step(std::get<CoordinatorEvent::Any>(event), NowMs())) Apply(action);
+    }
+  }
+  stepping_ = false;
+  UpdateMetrics();
+}
+
+void JobMaster::Apply(const SchedulerAction::Any& action) {
+  std::visit(
+      [this](const auto& chosen) {
+        using Action = std::decay_t<decltype(chosen)>;
+        if constexpr (std::is_same_v<Action, SchedulerAction::RequestSlots>) {
+          cluster_.RequestSlots(submission_.id, chosen.slot_count);
+        } else if constexpr (std::is_same_v<Action, SchedulerAction::ReleaseSlots>) {
+          cluster_.ReleaseSlots(submission_.id);
+        } else if constexpr (std::is_same_v<Action, SchedulerAction::CancelTasks>) {
+          proto::JobManagerCommand command = Command();
+          *command.mutable_cancel()->mutable_attempt() = ToProto(chosen.attempt);
+          cluster_.Send(chosen.task_manager, std::move(command));
+        } else if constexpr (std::is_same_v<Action, SchedulerAction::StopWorker> || std::is_same_v<Action, SchedulerAction::KillWorker>) {
+          // A worker that does not end in time is killed by its TaskManager (R31).
+          proto::JobManagerCommand command = Command();
+          command.mutable_stop_worker();
+          cluster_.Send(chosen.task_manager, std::move(command));
+        } else if constexpr (std::is_same_v<Action, SchedulerAction::StartCheckpointing>) {
+          Raise(CoordinatorEvent::AttemptStarted{chosen.attempt, std::max(highest_used_, coordinator_->last_id()), clock_.WallMillis() - NowMs(),
+                                                 chosen.finished, chosen.drained});
+        } else if constexpr (std::is_same_v<Action, SchedulerAction::StopCheckpointing>) {
+          Raise(CoordinatorEvent::AttemptStopped{chosen.attempt});
+        } else if constexpr (std::is_same_v<Action, SchedulerAction::ScheduleTick>) {
+          After(chosen.at_ms, [this] { Raise(SchedulerEvent::Tick{Jitter()}); });
+        } else if constexpr (std::is_same_v<Action, SchedulerAction::JobEnded>) {
+          if (chosen.status == JobStatus::kFinished) storage_->DeleteCheckpoints();
+          end_time_ms_ = clock_.WallMillis();
+          cluster_.JobEnded(submission_.id);
+        } else if constexpr (std::is_same_v<Action, SchedulerAction::MessageIgnored>) {
+          LOG_DEBUG("Message ignored, job={}, reason={}", submission_.id.ToHex(), SchedulerVerdictName(chosen.verdict));
+        } else {
+          Do(chosen);
+        }
+      },
+      action);
+}
+
+void JobMaster::Apply(const CoordinatorAction::Any& action) {
+  std::visit(
+      [this](const auto& chosen) {
+        using Action = std::decay_t<decltype(chosen)>;
+        if constexpr (std::is_same_v<Action, CoordinatorAction::RetryPublish>) {
+          After(NowMs() + kPublishRetryMs, [this, id = chosen.id] {
+            storage_->RetryPublish([this, alive = alive_, id](CheckpointPublication::Outcome outcome, const Status& error, uint64_t bytes) {
+              if (*alive) OnPublicationOutcome(id, outcome, error, bytes);
+            });
+          });
+        } else if constexpr (std::is_same_v<Action, CoordinatorAction::NotifyComplete>) {
+          Notify(chosen.attempt, chosen.id, true);
+        } else if constexpr (std::is_same_v<Action, CoordinatorAction::NotifyAborted>) {
+          ++failed_;
+          in_progress_ = {};
+          LOG_WARN("Checkpoint {} of job {} aborted ({}): {}", chosen.id.value, submission_.id.ToHex(), CheckpointFailureName(chosen.failure), chosen.reason);
+          Notify(chosen.attempt, chosen.id, false);
+        } else if constexpr (std::is_same_v<Action, CoordinatorAction::ReleaseOlder>) {
+          storage_->Prune(scheduler_->attempt());
+        } else if constexpr (std::is_same_v<Action, CoordinatorAction::FailAttempt>) {
+          Raise(SchedulerEvent::CheckpointingFailed{chosen.attempt, chosen.reason, Jitter()});
+        } else if constexpr (std::is_same_v<Action, CoordinatorAction::ScheduleTick>) {
+          After(chosen.at_ms, [this] { Raise(CoordinatorEvent::Tick{}); });
+        } else if constexpr (std::is_same_v<Action, CoordinatorAction::MessageIgnored>) {
+          LOG_DEBUG("Checkpoint message ignored, job={}, reason={}", submission_.id.ToHex(), CoordinatorVerdictName(chosen.verdict));
+        } else {
+          Do(chosen);
+        }
+      },
+      action);
+}
+
+// ---- Actions of the scheduler ----
+
+proto::JobManagerCommand JobMaster::Command() const {
+  proto::JobManagerCommand command;
+  command.set_leader_epoch(options_.epoch.value);
+  command.set_job_id(IdBytes(submission_.id));
+  return command;
+}
+
+void JobMaster::Do(const SchedulerAction::StartWorker& action) {
+  proto::JobManagerCommand command = Command();
+  proto::StartWorker& start = *command.mutable_start_worker();
+  *start.mutable_attempt() = ToProto(action.attempt);
+  start.set_job_name(submission_.graph.name);
+  *start.mutable_library() = submission_.request.library();
+  *start.mutable_arguments() = submission_.request.arguments();
+  start.set_job_graph(submission_.graph.Encode());
+  start.set_fingerprint(submission_.request.fingerprint());
+  start.set_checkpoint_directory(options_.checkpoints_directory);
+  for (const auto& [key, value] : options_.worker_configuration) (*start.mutable_configuration())[key] = value;
+  for (const auto& [key, value] : submission_.request.configuration()) (*start.mutable_configuration())[key] = value;
+  *start.mutable_pinned() = submission_.request.pinned();
+  cluster_.Send(action.task_manager, std::move(command));
+}
+
+void JobMaster::Do(const SchedulerAction::DeployTasks& action) {
+  std::optional<StateAssignment> restore;
+  if (action.restored.has_value()) {
+    const auto found = metadata_.find(*action.restored);
+    CHECK(found != metadata_.end());
+    StatusOr<StateAssignment> assignment = AssignState(submission_.graph, found->second, submission_.request.allow_non_restored_state());
+    if (!assignment.ok()) return Raise(SchedulerEvent::FatalFailure{assignment.status()});
+    restore = std::move(*assignment);
+  }
+  proto::JobManagerCommand command = Command();
+  proto::DeployTasks& deploy = *command.mutable_deploy();
+  *deploy.mutable_attempt() = ToProto(action.attempt);
+  for (const TaskPlacement& placement : action.tasks) {
+    *deploy.add_tasks() = ToProto(DeploymentOf(placement, restore.has_value() ? &*restore : nullptr, action.restored.value_or(CheckpointId{})));
+  }
+  cluster_.Send(action.task_manager, std::move(command));
+}
+
+TaskDeployment JobMaster::DeploymentOf(const TaskPlacement& placement, const StateAssignment* restore, CheckpointId restored) const {
+  const JobGraph& graph = submission_.graph;
+  TaskDeployment task;
+  task.subtask = placement.subtask;
+  task.slot = placement.slot.index;
+  const auto peer = [this](VertexIndex vertex, uint32_t subtask) {
+    for (const TaskPlacement& other : scheduler_->placements()) {
+      if (other.subtask == SubtaskId{vertex, subtask}) {
+        return ChannelPeer{subtask, other.slot.task_manager, cluster_.DataAddressOf(other.slot.task_manager)};
+      }
+    }
+    CHECK(false);
+  };
+  for (uint32_t i = 0; i < graph.edges.size(); ++i) {
+    const JobEdge& edge = graph.edges[i];
+    if (edge.from == placement.subtask.vertex) {
+      if (task.partitions.size() <= edge.from_partition) task.partitions.resize(edge.from_partition + 1);
+      task.partitions[edge.from_partition].edge = i;
+      for (const uint32_t to : ConsumersOf(graph, edge, placement.subtask.subtask)) task.partitions[edge.from_partition].channels.push_back(peer(edge.to, to));
+    }
+    if (edge.to == placement.subtask.vertex) {
+      if (task.gates.size() <= edge.to_gate) task.gates.resize(edge.to_gate + 1);
+      task.gates[edge.to_gate].edge = i;
+      for (const uint32_t from : ProducersOf(graph, edge, placement.subtask.subtask)) task.gates[edge.to_gate].channels.push_back(peer(edge.from, from));
+    }
+  }
+  if (restore != nullptr) {
+    const SubtaskRestore& own = restore->subtasks[placement.subtask.vertex.value][placement.subtask.subtask];
+    task.restored_checkpoint = restored;
+    task.restored_finished = own.finished;
+    task.restored_state = own.state;
+  }
+  return task;
+}
+
+void JobMaster::Do(const SchedulerAction::StatusChanged& action) {
+  const JobStatus before = std::exchange(status_, action.status);
+  LOG_INFO("Job {} ({}) switched from state {} to {}.", submission_.graph.name, submission_.id.ToHex(), JobStatusName(before), JobStatusName(status_));
+  const int64_t now_ms = clock_.WallMillis();
+  if (!action.cause.ok()) {
+    failure_ = action.cause;
+    failure_at_ms_ = now_ms;
+    LOG_WARN("Job {} failed: {}", submission_.id.ToHex(), failure_.ToString());
+  }
+  if (status_ == JobStatus::kRestarting) {
+    recoveries_.push_back({now_ms, 0, failure_.ToString()});
+    if (recoveries_.size() > kRecoveriesMax) recoveries_.pop_front();
+  }
+}
+
+void JobMaster::Do(const SchedulerAction::WriteTerminal& action) {
+  storage_->WriteTerminal(TerminalStateOf(action.status), action.reason, [this, alive = alive_](bool written) {
+    if (!*alive) return;
+    if (written) {
+      Raise(SchedulerEvent::TerminalWritten{});
+    } else {
+      Raise(SchedulerEvent::LeadershipLost{});
+    }
+  });
+}
+
+// ---- Actions of the coordinator ----
+
+std::vector<std::string> JobMaster::TaskManagers() const {
+  std::vector<std::string> names;
+  for (const TaskPlacement& placement : scheduler_->placements()) names.push_back(placement.slot.task_manager);
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
+}
+
+void JobMaster::Do(const CoordinatorAction::TriggerCheckpoint& action) {
+  LOG_INFO("Triggering checkpoint {} (type=CHECKPOINT) @ {} for job {}.", action.id.value, action.timestamp_ms, submission_.id.ToHex());
+  in_progress_ = action.id;
+  triggered_at_ms_ = NowMs();
+  if (!recoveries_.empty() && recoveries_.back().running_at_ms == 0) recoveries_.back().running_at_ms = clock_.WallMillis();
+  std::map<std::string, proto::JobManagerCommand> commands;
+  for (const TaskPlacement& placement : scheduler_->placements()) {
+    if (std::find(action.roots.begin(), action.roots.end(), placement.subtask) == action.roots.end()) continue;
+    proto::JobManagerCommand& command = commands.try_emplace(placement.slot.task_manager, Command()).first->second;
+    *command.mutable_trigger()->add_roots() = ToProto(placement.subtask);
+  }
+  for (auto& [task_manager, command] : commands) {
+    proto::TriggerCheckpoint& trigger = *command.mutable_trigger();
+    *trigger.mutable_attempt() = ToProto(action.attempt);
+    trigger.set_checkpoint_id(action.id.value);
+    trigger.set_timestamp_ms(action.timestamp_ms);
+    cluster_.Send(task_manager, std::move(command));
+  }
+}
+
+void JobMaster::Do(const CoordinatorAction::Publish& action) {
+  const CheckpointId id = action.metadata.id;
+  publishing_ = action.metadata;
+  Raise(SchedulerEvent::PublicationStarted{id});
+  storage_->Publish(action.metadata, [this, alive = alive_, id](CheckpointPublication::Outcome outcome, const Status& error, uint64_t bytes) {
+    if (*alive) OnPublicationOutcome(id, outcome, error, bytes);
+  });
+}
+
+void JobMaster::OnPublicationOutcome(CheckpointId id, CheckpointPublication::Outcome outcome, const Status& error, uint64_t metadata_bytes) {
+  switch (outcome) {
+    case CheckpointPublication::Outcome::kPublished: {
+      CHECK(publishing_.has_value() && publishing_->id == id);
+      ++completed_;
+      in_progress_ = {};
+      latest_completed_ = id;
+      latest_size_bytes_ = publishing_->StateSizeBytes() + metadata_bytes;
+      latest_duration_ms_ = NowMs() - triggered_at_ms_;
+      LOG_INFO("Completed checkpoint {} for job {} ({} bytes in {} ms).", id.value, submission_.id.ToHex(), latest_size_bytes_, latest_duration_ms_);
+      metadata_.clear();
+      metadata_[id] = std::move(*publishing_);
+      publishing_.reset();
+      Raise(SchedulerEvent::PublicationSettled{id, true});
+      return Raise(CoordinatorEvent::Published{id});
+    }
+    case CheckpointPublication::Outcome::kBurned:
+      Raise(SchedulerEvent::PublicationSettled{id, false});
+      return Raise(CoordinatorEvent::PublishFailed{id, "other content lies under its _metadata"});
+    case CheckpointPublication::Outcome::kFenced:
+      LOG_ERROR("Another leader owns the chain of job {}.", submission_.id.ToHex());
+      return Raise(SchedulerEvent::LeadershipLost{});
+    case CheckpointPublication::Outcome::kUnknown:
+      LOG_WARN("Checkpoint {} of job {} is not known to be published, trying again: {}", id.value, submission_.id.ToHex(), error.ToString());
+      return Raise(CoordinatorEvent::PublishUnknown{id});
+  }
+}
+
+void JobMaster::Notify(AttemptId attempt, CheckpointId id, bool completed) {
+  for (const std::string& task_manager : TaskManagers()) {
+    proto::JobManagerCommand command = Command();
+    proto::NotifyCheckpoint& notify = *command.mutable_notify();
+    *notify.mutable_attempt() = ToProto(attempt);
+    notify.set_checkpoint_id(id.value);
+    notify.set_completed(completed);
+    cluster_.Send(task_manager, std::move(command));
+  }
+}
+
+// ---- What people see ----
+
+proto::JobOverview JobMaster::Overview() const {
+  proto::JobOverview overview;
+  overview.set_job_id(IdBytes(submission_.id));
+  overview.set_name(submission_.graph.name);
+  overview.set_state(std::string(JobStatusName(status_)));
+  overview.set_start_time_ms(start_time_ms_);
+  overview.set_end_time_ms(end_time_ms_);
+  uint32_t total = 0;
+  uint32_t running = 0;
+  for (uint32_t vertex = 0; vertex < submission_.graph.vertices.size(); ++vertex) {
+    for (uint32_t i = 0; i < submission_.graph.vertices[vertex].parallelism; ++i) {
+      ++total;
+      if (!scheduler_.has_value()) continue;
+      const TaskStatus status = scheduler_->StatusOf({VertexIndex{vertex}, i});
+      running += status == TaskStatus::kRunning || status == TaskStatus::kDrained ? 1 : 0;
+    }
+  }
+  overview.set_tasks_total(total);
+  overview.set_tasks_running(running);
+  return overview;
+}
+
+proto::JobDetails JobMaster::Details() const {
+  proto::JobDetails details;
+  *details.mutable_overview() = Overview();
+  for (uint32_t index = 0; index < submission_.graph.vertices.size(); ++index) {
+    const JobVertex& vertex = submission_.graph.vertices[index];
+    proto::VertexDetails& shown = *details.add_vertices();
+    shown.set_id(vertex.id().ToHex());
+    shown.set_name(vertex.name);
+    shown.set_parallelism(vertex.parallelism);
+    for (uint32_t i = 0; scheduler_.has_value() && i < vertex.parallelism; ++i) {
+      proto::SubtaskDetails& subtask = *shown.add_subtasks();
+      subtask.set_subtask(i);
+      subtask.set_state(std::string(TaskStatusName(scheduler_->StatusOf({VertexIndex{index}, i}))));
+      subtask.set_attempt(scheduler_->attempt().ToString());
+      for (const TaskPlacement& placement : scheduler_->placements()) {
+        if (placement.subtask == SubtaskId{VertexIndex{index}, i}) subtask.set_task_manager_id(placement.slot.task_manager);
+      }
+    }
+  }
+  proto::CheckpointDetails& checkpoints = *details.mutable_checkpoints();
+  checkpoints.set_completed(completed_);
+  checkpoints.set_failed(failed_);
+  checkpoints.set_in_progress(in_progress_.value != 0 ? 1 : 0);
+  checkpoints.set_latest_completed_id(latest_completed_.value);
+  if (latest_completed_.value != 0) checkpoints.set_latest_path(storage_->CheckpointPath(latest_completed_));
+  checkpoints.set_latest_size_bytes(latest_size_bytes_);
+  checkpoints.set_latest_duration_ms(latest_duration_ms_);
+  checkpoints.set_restored_id(restored_.value);
+  details.set_restarts(scheduler_.has_value() ? scheduler_->restarts() : 0);
+  if (!failure_.ok()) *details.mutable_failure() = ToProto(failure_, {"", failure_at_ms_});
+  for (const Recovery& recovery : recoveries_) {
+    proto::RecoveryDetails& shown = *details.add_recoveries();
+    shown.set_failed_at_ms(recovery.failed_at_ms);
+    shown.set_running_at_ms(recovery.running_at_ms);
+    shown.set_cause(recovery.cause.substr(0, 1'000));
+  }
+  return details;
+}
+
+void JobMaster::UpdateMetrics() {
+  const auto set = [this](const char* name, double value) { metrics_->AddGauge(name)->Set(value); };
+  if (status_ == JobStatus::kRunning && running_since_ms_ == 0) running_since_ms_ = NowMs();
+  if (status_ != JobStatus::kRunning) running_since_ms_ = 0;
+  set("uptime", end_time_ms_ != 0 ? -1 : running_since_ms_ == 0 ? 0 : static_cast<double>(NowMs() - running_since_ms_));
+  const double restarts = scheduler_.has_value() ? scheduler_->restarts() : 0;
+  set("numRestarts", restarts);
+  set("fullRestarts", restarts);
+  set("totalNumberOfCheckpoints", static_cast<double>(completed_ + failed_ + (in_progress_.value != 0 ? 1 : 0)));
+  set("numberOfInProgressCheckpoints", in_progress_.value != 0 ? 1 : 0);
+  set("numberOfCompletedCheckpoints", static_cast<double>(completed_));
+  set("numberOfFailedCheckpoints", static_cast<double>(failed_));
+  set("lastCheckpointDuration", static_cast<double>(latest_duration_ms_));
+  set("lastCheckpointSize", static_cast<double>(latest_size_bytes_));
+  set("lastCheckpointFullSize", static_cast<double>(latest_size_bytes_));
+  set("lastCompletedCheckpointId", static_cast<double>(latest_completed_.value));
+}
+
+}  // namespace weir

@@ -1,0 +1,139 @@
+// One job of the cluster: joins scheduler, checkpoint coordinator and storage, and turns their actions into messages.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/event_loop.h"
+#include "base/metrics.h"
+#include "jobmanager/checkpoint_coordinator.h"
+#include "jobmanager/job_storage.h"
+#include "jobmanager/scheduler.h"
+#include "proto/messages.pb.h"
+#include "proto/services.pb.h"
+#include "runtime/graph/state_assignment.h"
+#include "runtime/task/task_deployment.h"
+
+namespace weir {
+
+// What a JobMaster needs of the cluster around it. Thread: the JobManager's loop.
+class ClusterGateway {
+ public:
+  virtual ~ClusterGateway() = default;
+  // Lost when the TaskManager is not connected: its loss is an event of its own.
+  virtual void Send(const std::string& task_manager, proto::JobManagerCommand command) = 0;
+  // "host:port" of its data port; empty when unknown.
+  virtual std::string DataAddressOf(const std::string& task_manager) const = 0;
+  virtual void RequestSlots(JobId job, uint32_t slot_count) = 0;
+  virtual void ReleaseSlots(JobId job) = 0;
+  // The job is terminal and has cleaned up.
+  virtual void JobEnded(JobId job) = 0;
+};
+
+struct JobSubmission {
+  JobId id;
+  proto::SubmitJobRequest request;  // Checked: the graph decodes, the library is there.
+  JobGraph graph;
+};
+
+// Thread: the JobManager's loop.
+class JobMaster {
+ public:
+  struct Options {
+    LeaderEpoch epoch;
+    Scheduler::Options scheduler;
+    std::string checkpoints_directory;
+    std::map<std::string, std::string> worker_configuration;
+  };
+  // The references outlive it.
+  JobMaster(JobSubmission submission, Options options, ClusterGateway& cluster, FileSystem& files, ThreadPool& io_pool, EventLoop& loop,
+            const Clock& clock, MetricRegistry& metrics);
+  ~JobMaster();
+
+  void Start();
+  void Cancel();
+  void OnSlotsGranted(std::vector<SlotId> slots);
+  void OnTaskManagerLost(const std::string& task_manager);
+  // An event of this job's worker on that TaskManager.
+  void OnEvent(const std::string& task_manager, const proto::TaskManagerEvent& event);
+
+  JobId id() const { return submission_.id; }
+  JobStatus status() const { return status_; }
+  const JobGraph& graph() const { return submission_.graph; }
+  proto::JobOverview Overview() const;
+  proto::JobDetails Details() const;
+
+ private:
+  struct Recovery {
+    int64_t failed_at_ms = 0;
+    int64_t running_at_ms = 0;
+    std::string cause;
+  };
+
+  void OnOpened(StatusOr<JobStorage::Opened> opened);
+  void Raise(SchedulerEvent::Any event) { events_.emplace_back(std::move(event)), Run(); }
+  void Raise(CoordinatorEvent::Any event) { events_.emplace_back(std::move(event)), Run(); }
+  void Run();
+  void Apply(const SchedulerAction::Any& action);
+  void Apply(const CoordinatorAction::Any& action);
+  void Do(const SchedulerAction::StartWorker& action);
+  void Do(const SchedulerAction::DeployTasks& action);
+  void Do(const SchedulerAction::StatusChanged& action);
+  void Do(const SchedulerAction::WriteTerminal& action);
+  void Do(const CoordinatorAction::TriggerCheckpoint& action);
+  void Do(const CoordinatorAction::Publish& action);
+  void Notify(AttemptId attempt, CheckpointId id, bool completed);
+  void OnPublicationOutcome(CheckpointId id, CheckpointPublication::Outcome outcome, const Status& error, uint64_t metadata_bytes);
+  void OnTaskState(const proto::TaskStateChanged& change);
+  TaskDeployment DeploymentOf(const TaskPlacement& placement, const StateAssignment* restore, CheckpointId restored) const;
+  std::vector<std::string> TaskManagers() const;
+  proto::JobManagerCommand Command() const;
+  void After(int64_t at_ms, std::function<void()> work);
+  int64_t NowMs() const { return clock_.MonotonicMillis(); }
+  double Jitter() { return std::uniform_real_distribution<double>(0, 1)(random_); }
+  void UpdateMetrics();
+
+  JobSubmission submission_;
+  const Options options_;
+  ClusterGateway& cluster_;
+  EventLoop& loop_;
+  const Clock& clock_;
+  std::mt19937_64 random_;
+  std::shared_ptr<JobStorage> storage_;  // Shared with work on the I/O pool.
+  std::shared_ptr<bool> alive_;          // Late callbacks look here first.
+  std::optional<Scheduler> scheduler_;
+  std::optional<CheckpointCoordinator> coordinator_;
+  // Events raised while the actions of one are applied wait for their turn: steps never nest.
+  std::deque<std::variant<SchedulerEvent::Any, CoordinatorEvent::Any>> events_;
+  bool stepping_ = false;
+  std::map<CheckpointId, CheckpointMetadata> metadata_;   // What a deployment may start from: the newest, and what was restored.
+  std::optional<CheckpointMetadata> publishing_;
+  CheckpointId highest_used_;
+
+  JobStatus status_ = JobStatus::kInitializing;
+  int64_t start_time_ms_ = 0;
+  int64_t end_time_ms_ = 0;
+  int64_t running_since_ms_ = 0;
+  Status failure_;
+  int64_t failure_at_ms_ = 0;
+  std::deque<Recovery> recoveries_;  // At most kRecoveriesMax, newest last.
+  uint64_t completed_ = 0;
+  uint64_t failed_ = 0;
+  CheckpointId in_progress_;
+  int64_t triggered_at_ms_ = 0;
+  CheckpointId latest_completed_;
+  uint64_t latest_size_bytes_ = 0;
+  int64_t latest_duration_ms_ = -1;
+  CheckpointId restored_;
+  std::unique_ptr<MetricScope> metrics_;
+};
+
+}  // namespace weir

@@ -1,0 +1,180 @@
+#include "jobmanager/job_storage.h"
+
+#include "base/log.h"
+#include "base/status_macros.h"
+
+namespace weir {
+namespace {
+
+constexpr int64_t kRetryMs = 200;
+
+}  // namespace
+
+JobStorage::JobStorage(Options options, FileSystem& files, ThreadPool& pool, EventLoop& loop, const Clock& clock)
+    : options_(std::move(options)),
+      files_(files),
+      pool_(pool),
+      loop_(loop),
+      clock_(clock),
+      layout_(options_.checkpoints_directory, options_.job),
+      chain_(files, layout_, options_.epoch) {}
+
+void JobStorage::Enqueue(std::function<void()> work) {
+  std::lock_guard lock(mutex_);
+  queue_.push_back(std::move(work));
+  if (running_) return;
+  running_ = pool_.Submit([self = shared_from_this()] { self->RunQueued(); });
+  if (!running_) LOG_WARN("Storage work waits: the I/O pool is full or stopping, job={}", options_.job.ToHex());
+}
+
+void JobStorage::RunQueued() {
+  while (true) {
+    std::function<void()> work;
+    {
+      std::lock_guard lock(mutex_);
+      if (queue_.empty()) {
+        running_ = false;
+        return;
+      }
+      work = std::move(queue_.front());
+      queue_.pop_front();
+    }
+    work();
+  }
+}
+
+void JobStorage::Open(const std::string& restore_path, std::function<void(StatusOr<Opened>)> done) {
+  Enqueue([this, restore_path, done = std::move(done)] {
+    loop_.Post([done, opened = OpenNow(restore_path)] { done(opened); });
+  });
+}
+
+StatusOr<JobStorage::Opened> JobStorage::OpenNow(const std::string& restore_path) {
+  RETURN_IF_ERROR(chain_.Load());
+  switch (chain_.TryTakeOver()) {
+    case ChainAppend::kAppended: break;
+    case ChainAppend::kFenced: return FailedPrecondition("another leader owns the chain of the job");
+    case ChainAppend::kEnded: return FailedPrecondition("the job has ended already");
+    case ChainAppend::kUnknown: return chain_.last_error().WithContext("cannot claim the chain of the job");
+  }
+  Opened opened;
+  ASSIGN_OR_RETURN(opened.highest_used, HighestCheckpointDirectory(files_, layout_));
+  if (!restore_path.empty()) {
+    ASSIGN_OR_RETURN(opened.restored, LoadCheckpoint(files_, restore_path));
+    opened.highest_used = std::max(opened.highest_used, opened.restored->metadata.id);
+  }
+  return opened;
+}
+
+void JobStorage::Publish(const CheckpointMetadata& metadata, std::function<void(CheckpointPublication::Outcome, Status, uint64_t)> done) {
+  Enqueue([this, metadata] {
+    publication_ = std::make_unique<CheckpointPublication>(files_, chain_, metadata);
+    publication_bytes_ = metadata.Encode().size();
+    published_[metadata.id] = {metadata.id, layout_.MetadataPath(metadata.id), metadata.ReferencedFiles()};
+  });
+  RetryPublish(std::move(done));
+}
+
+void JobStorage::RetryPublish(std::function<void(CheckpointPublication::Outcome, Status, uint64_t)> done) {
+  Enqueue([this, done = std::move(done)] {
+    const CheckpointPublication::Outcome outcome = publication_->TryOnce();
+    // An unknown outcome keeps its place: nothing of it may be deleted meanwhile (R5).
+    if (outcome == CheckpointPublication::Outcome::kBurned || outcome == CheckpointPublication::Outcome::kFenced) {
+      published_.erase(publication_->entry().id);
+    }
+    loop_.Post([done, outcome, error = publication_->last_error(), bytes = publication_bytes_] { done(outcome, error, bytes); });
+  });
+}
+
+void JobStorage::Prune(AttemptId running) {
+  Enqueue([this, running] { PruneNow(running); });
+}
+
+void JobStorage::PruneNow(AttemptId running) {
+  const int64_t now_ms = clock_.MonotonicMillis();
+  if (last_prune_ms_ != 0 && now_ms - last_prune_ms_ < options_.grace_ms) return;
+  last_prune_ms_ = now_ms;
+
+  RetentionFacts facts;
+  facts.running = running;
+  facts.now_ms = now_ms;
+  facts.grace_ms = options_.grace_ms;
+  while (published_.size() > options_.retained_max) published_.erase(published_.begin());
+  for (const auto& [id, retained] : published_) facts.retained.push_back(retained);
+
+  for (const ChainSlot slot : chain_.PrunableSlots(options_.retained_max)) {
+    if (const Status removed = files_.Remove(layout_.ChainRecordPath(slot)); !removed.ok()) {
+      LOG_WARN("Old chain record stays, error={}", removed.ToString());
+      break;
+    }
+    chain_.ForgetBefore(ChainSlot{slot.value + 1});
+  }
+  const StatusOr<std::vector<std::string>> names = files_.List(layout_.job_directory());
+  if (!names.ok()) return;
+  std::map<std::string, int64_t> still_unreferenced;
+  for (const std::string& name : *names) {
+    const StatusOr<CheckpointId> id = CheckpointLayout::ParseCheckpointDirectoryName(name);
+    if (!id.ok()) continue;
+    const std::string directory = layout_.CheckpointDirectory(*id);
+    const StatusOr<std::vector<std::string>> files = files_.List(directory);
+    if (!files.ok()) continue;
+    if (files->empty() && !published_.contains(*id) && !published_.empty() && *id < published_.begin()->first) {
+      if (const Status removed = files_.RemoveDirectory(directory); !removed.ok()) LOG_WARN("Empty checkpoint directory stays, error={}", removed.ToString());
+    }
+    for (const std::string& file : *files) {
+      const std::string path = directory + "/" + file;
+      const auto known = unreferenced_since_ms_.find(path);
+      const int64_t since_ms = known != unreferenced_since_ms_.end() ? known->second : now_ms;
+      still_unreferenced[path] = since_ms;
+      facts.present.push_back({path, since_ms});
+    }
+  }
+  for (const RetainedCheckpoint& retained : facts.retained) {
+    still_unreferenced.erase(retained.metadata_path);
+    for (const std::string& file : retained.files) still_unreferenced.erase(file);
+  }
+  for (PresentFile& present : facts.present) {
+    if (!still_unreferenced.contains(present.path)) present.unreferenced_since_ms = now_ms;
+  }
+  for (const std::string& path : DeletableFiles(layout_, facts)) {
+    const Status removed = files_.Remove(path);
+    if (removed.ok()) {
+      still_unreferenced.erase(path);
+    } else {
+      LOG_WARN("Unused checkpoint file stays, error={}", removed.ToString());
+    }
+  }
+  unreferenced_since_ms_ = std::move(still_unreferenced);
+}
+
+void JobStorage::WriteTerminal(TerminalEntry::State state, const std::string& reason, std::function<void(bool)> done) {
+  TryTerminal({state, reason}, std::move(done));
+}
+
+void JobStorage::TryTerminal(TerminalEntry entry, std::function<void(bool)> done) {
+  Enqueue([this, entry = std::move(entry), done = std::move(done)] {
+    const ChainAppend outcome = chain_.TryAppend(entry);
+    if (outcome == ChainAppend::kUnknown) {
+      LOG_WARN("Terminal record not written yet, retrying, job={}, error={}", options_.job.ToHex(), chain_.last_error().ToString());
+      loop_.PostDelayed(kRetryMs, [self = shared_from_this(), entry, done] { self->TryTerminal(entry, done); });
+      return;
+    }
+    loop_.Post([done, written = outcome == ChainAppend::kAppended] { done(written); });
+  });
+}
+
+void JobStorage::DeleteCheckpoints() {
+  Enqueue([this] {
+    const StatusOr<std::vector<std::string>> names = files_.List(layout_.job_directory());
+    if (!names.ok()) return;
+    for (const std::string& name : *names) {
+      const StatusOr<CheckpointId> id = CheckpointLayout::ParseCheckpointDirectoryName(name);
+      if (!id.ok()) continue;
+      if (const Status removed = files_.RemoveDirectory(layout_.CheckpointDirectory(*id)); !removed.ok()) {
+        LOG_WARN("Checkpoint of a finished job stays, error={}", removed.ToString());
+      }
+    }
+  });
+}
+
+}  // namespace weir

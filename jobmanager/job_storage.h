@@ -1,0 +1,80 @@
+// The durable side of one job: its chain, its checkpoints, what may be deleted. All of it on one strand of the I/O pool.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/event_loop.h"
+#include "base/file_system.h"
+#include "base/thread_pool.h"
+#include "state/checkpoint/chain.h"
+#include "state/checkpoint/retention.h"
+
+namespace weir {
+
+// Calls come from the JobMaster's loop; answers are posted back to it. Work runs in order, one piece at a time. Shared
+// with the work under way, which may outlast the JobMaster.
+class JobStorage : public std::enable_shared_from_this<JobStorage> {
+ public:
+  struct Options {
+    std::string checkpoints_directory;
+    JobId job;
+    LeaderEpoch epoch;
+    uint32_t retained_max = 1;
+    int64_t grace_ms = 5'000;  // Files unused for less than this stay (R18).
+  };
+  JobStorage(Options options, FileSystem& files, ThreadPool& pool, EventLoop& loop, const Clock& clock);
+
+  struct Opened {
+    CheckpointId highest_used;                    // No id up to this one is used again.
+    std::optional<LoadedCheckpoint> restored;     // From `restore_path`.
+  };
+  // Claims the chain (R2) and loads what the job starts from.
+  void Open(const std::string& restore_path, std::function<void(StatusOr<Opened>)> done);
+  // One try at publishing; call again with the same id after kUnknown (R5).
+  void Publish(const CheckpointMetadata& metadata, std::function<void(CheckpointPublication::Outcome, Status error, uint64_t metadata_bytes)> done);
+  void RetryPublish(std::function<void(CheckpointPublication::Outcome, Status error, uint64_t metadata_bytes)> done);
+  // Deletes what no retained record uses any more. Best effort, at most every grace period.
+  void Prune(AttemptId running);
+  // Retries until the record is there; false when another leader owns the chain.
+  void WriteTerminal(TerminalEntry::State state, const std::string& reason, std::function<void(bool written)> done);
+  // After the terminal record: removes all checkpoints of the job.
+  void DeleteCheckpoints();
+
+  std::string CheckpointPath(CheckpointId id) const { return layout_.CheckpointDirectory(id); }
+
+ private:
+  void Enqueue(std::function<void()> work);
+  void RunQueued();
+  StatusOr<Opened> OpenNow(const std::string& restore_path);
+  void PruneNow(AttemptId running);
+  void TryTerminal(TerminalEntry entry, std::function<void(bool)> done);
+
+  const Options options_;
+  FileSystem& files_;
+  ThreadPool& pool_;
+  EventLoop& loop_;
+  const Clock& clock_;
+  const CheckpointLayout layout_;
+
+  std::mutex mutex_;
+  std::deque<std::function<void()>> queue_;  // Guarded by mutex_.
+  bool running_ = false;                     // Guarded by mutex_.
+
+  // Only inside queued work.
+  Chain chain_;
+  std::unique_ptr<CheckpointPublication> publication_;
+  uint64_t publication_bytes_ = 0;
+  std::map<CheckpointId, RetainedCheckpoint> published_;  // Of this leader.
+  std::map<std::string, int64_t> unreferenced_since_ms_;
+  int64_t last_prune_ms_ = 0;
+};
+
+}  // namespace weir
