@@ -115,12 +115,18 @@ void JobMaster::OnEvent(const std::string& task_manager, const proto::TaskManage
     case proto::TaskManagerEvent::kTaskState: return OnTaskState(event.task_state());
     case proto::TaskManagerEvent::kAcknowledge: {
       StatusOr<SnapshotReport> report = FromProto(event.acknowledge());
-      if (!report.ok()) return LOG_WARN("Acknowledgement ignored, from={}, error={}", task_manager, report.status().ToString());
+      if (!report.ok()) {
+        LOG_WARN("Acknowledgement ignored, from={}, error={}", task_manager, report.status().ToString());
+        return;
+      }
       return Raise(CoordinatorEvent::Acknowledged{report->attempt, report->subtask, report->id, std::move(report->snapshot)});
     }
     case proto::TaskManagerEvent::kDecline: {
       const StatusOr<SnapshotFailure> report = FromProto(event.decline());
-      if (!report.ok()) return LOG_WARN("Decline ignored, from={}, error={}", task_manager, report.status().ToString());
+      if (!report.ok()) {
+        LOG_WARN("Decline ignored, from={}, error={}", task_manager, report.status().ToString());
+        return;
+      }
       return Raise(CoordinatorEvent::Declined{report->attempt, report->subtask, report->id, report->failure.ToString()});
     }
     default: LOG_WARN("Unexpected event ignored, from={}, kind={}", task_manager, static_cast<int>(event.event_case()));
@@ -129,7 +135,10 @@ void JobMaster::OnEvent(const std::string& task_manager, const proto::TaskManage
 
 void JobMaster::OnTaskState(const proto::TaskStateChanged& change) {
   const StatusOr<TaskStateReport> report = FromProto(change);
-  if (!report.ok()) return LOG_WARN("Task state ignored, error={}", report.status().ToString());
+  if (!report.ok()) {
+    LOG_WARN("Task state ignored, error={}", report.status().ToString());
+    return;
+  }
   const std::optional<TaskStatus> status = TaskStatusOf(report->state);
   // The coordinator first: when the last task finishes, the scheduler ends the job.
   if (status == TaskStatus::kDrained) Raise(CoordinatorEvent::TaskDrained{report->attempt, report->subtask});
@@ -470,7 +479,11 @@ proto::JobDetails JobMaster::Details() const {
 }
 
 void JobMaster::UpdateMetrics() {
-  const auto set = [this](const char* name, double value) { metrics_->AddGauge(name)->Set(value); };
+  const auto set = [this](const char* name, double value) {
+    GaugeMetric*& gauge = gauges_[name];
+    if (gauge == nullptr) gauge = metrics_->AddGauge(name);
+    gauge->Set(value);
+  };
   if (status_ == JobStatus::kRunning && running_since_ms_ == 0) running_since_ms_ = NowMs();
   if (status_ != JobStatus::kRunning) running_since_ms_ = 0;
   set("uptime", end_time_ms_ != 0 ? -1 : running_since_ms_ == 0 ? 0 : static_cast<double>(NowMs() - running_since_ms_));

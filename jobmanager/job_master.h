@@ -134,6 +134,7 @@ class JobMaster {
   int64_t latest_duration_ms_ = -1;
   CheckpointId restored_;
   std::unique_ptr<MetricScope> metrics_;
+  std::map<std::string, GaugeMetric*, std::less<>> gauges_;  // Owned by metrics_.
 };
 
 }  // namespace weir

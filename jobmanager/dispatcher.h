@@ -1,0 +1,103 @@
+// The cluster as the JobManager sees it: TaskManagers with their sessions, slots, jobs.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/event_loop.h"
+#include "base/metrics.h"
+#include "base/thread_pool.h"
+#include "jobmanager/job_master.h"
+#include "jobmanager/session_service.h"
+#include "jobmanager/slot_pool.h"
+
+namespace weir {
+
+// Thread: the JobManager's loop, but for the SessionReceiver calls.
+class Dispatcher final : public SessionReceiver, private ClusterGateway {
+ public:
+  struct Options {
+    LeaderEpoch epoch;
+    IncarnationId incarnation;
+    std::string metrics_address;
+    std::string checkpoints_directory;
+    int64_t heartbeat_interval_ms = 1'000;
+    int64_t heartbeat_timeout_ms = 10'000;
+    JobMaster::Options job;  // Its restart strategy is the cluster's default.
+  };
+  // The references outlive it; Attach gives the service before any session begins.
+  Dispatcher(Options options, FileSystem& files, const ArtifactStore& artifacts, ThreadPool& io_pool, EventLoop& loop, const Clock& clock,
+             MetricRegistry& metrics);
+  ~Dispatcher() override;
+  void Attach(SessionService& sessions) { sessions_ = &sessions; }
+
+  void Start();
+  // Ends all heartbeats; jobs are left as they are.
+  void Stop();
+
+  // ---- Calls of clients ----
+  StatusOr<JobId> Submit(const proto::SubmitJobRequest& request);
+  proto::ListJobsReply List() const;
+  StatusOr<proto::JobDetails> Get(JobId job) const;
+  Status Cancel(JobId job);
+  proto::ClusterDetails Cluster() const;
+
+  // ---- SessionReceiver: any thread ----
+  void OnSessionEvent(SessionId session, proto::TaskManagerEvent event) override;
+  void OnSessionClosed(SessionId session) override;
+
+ private:
+  static constexpr size_t kEndedJobsMax = 1'000;
+  struct TaskManager {
+    SessionId session = 0;
+    IncarnationId incarnation;
+    std::string host;
+    std::string data_address;
+    std::string metrics_address;
+    uint32_t slots = 0;
+    int64_t last_heartbeat_ms = 0;
+  };
+
+  void HandleEvent(SessionId session, const proto::TaskManagerEvent& event);
+  void HandleRegistration(SessionId session, const proto::Registration& registration);
+  void HandleHeartbeat(const std::string& name, TaskManager& task_manager, const proto::TaskManagerHeartbeat& heartbeat);
+  void Lose(const std::string& name, const std::string& why);
+  void Beat();
+  void Apply(const SlotPool::Actions& actions);
+  const std::string* NameOf(SessionId session) const;
+  void UpdateMetrics();
+
+  // ---- ClusterGateway ----
+  void Send(const std::string& task_manager, proto::JobManagerCommand command) override;
+  std::string DataAddressOf(const std::string& task_manager) const override;
+  void RequestSlots(JobId job, uint32_t slot_count) override;
+  void ReleaseSlots(JobId job) override;
+  void JobEnded(JobId job) override;
+
+  const Options options_;
+  FileSystem& files_;
+  const ArtifactStore& artifacts_;
+  ThreadPool& io_pool_;
+  EventLoop& loop_;
+  const Clock& clock_;
+  MetricRegistry& metrics_;
+  MetricScope cluster_metrics_;
+  GaugeMetric* const registered_;
+  GaugeMetric* const running_jobs_;
+  GaugeMetric* const slots_total_;
+  GaugeMetric* const slots_available_;
+  SessionService* sessions_ = nullptr;
+  SlotPool slot_pool_;
+  std::map<std::string, TaskManager> task_managers_;  // By id.
+  std::map<JobId, std::unique_ptr<JobMaster>> jobs_;
+  std::vector<JobId> ended_jobs_;                     // Oldest first; at most kEndedJobsMax stay.
+  uint64_t heartbeat_sequence_ = 0;
+  bool stopped_ = false;
+};
+
+}  // namespace weir
