@@ -15,7 +15,8 @@ set(WEIR_SANITIZE "" CACHE STRING "Comma separated sanitizers, e.g. address,unde
 
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1 -DNDEBUG")
 set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1")
-add_compile_options(-Wall -Wextra -Werror -Wno-restrict -fno-omit-frame-pointer)
+# -pthread for all: some packages ask for it, and the precompiled header must agree.
+add_compile_options(-pthread -Wall -Wextra -Werror -Wno-restrict -fno-omit-frame-pointer)
 # A clean clone in another folder must hit the same cache entries: no absolute paths in the objects.
 add_compile_options(-ffile-prefix-map=${CMAKE_SOURCE_DIR}=. -fmacro-prefix-map=${CMAKE_SOURCE_DIR}/=)
 if(WEIR_SANITIZE)
