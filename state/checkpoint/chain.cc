@@ -148,7 +148,7 @@ ChainAppend Chain::TryAppendAtHead(const ChainEntry& entry) {
       last_error_ = std::move(result.error);
       return ChainAppend::kUnknown;
   }
-  CHECK(false);
+  return ChainAppend::kUnknown;
 }
 
 LeaderEpoch Chain::newest_epoch() const { return records_.empty() ? LeaderEpoch{} : records_.back().epoch; }
@@ -208,7 +208,7 @@ CheckpointPublication::Outcome CheckpointPublication::TryOnce() {
     case ChainAppend::kStale: return Outcome::kFenced;
     case ChainAppend::kUnknown: last_error_ = chain_.last_error(); return Outcome::kUnknown;
   }
-  CHECK(false);
+  return Outcome::kUnknown;
 }
 
 }  // namespace weir
