@@ -55,6 +55,7 @@ StatusOr<JobStorage::Opened> JobStorage::OpenNow(const std::string& restore_path
     case ChainAppend::kAppended: break;
     case ChainAppend::kFenced: return FailedPrecondition("another leader owns the chain of the job");
     case ChainAppend::kEnded: return FailedPrecondition("the job has ended already");
+    case ChainAppend::kStale:
     case ChainAppend::kUnknown: return chain_.last_error().WithContext("cannot claim the chain of the job");
   }
   Opened opened;
@@ -102,13 +103,7 @@ void JobStorage::PruneNow(AttemptId running) {
   while (published_.size() > options_.retained_max) published_.erase(published_.begin());
   for (const auto& [id, retained] : published_) facts.retained.push_back(retained);
 
-  for (const ChainSlot slot : chain_.PrunableSlots(options_.retained_max)) {
-    if (const Status removed = files_.Remove(layout_.ChainRecordPath(slot)); !removed.ok()) {
-      LOG_WARN("Old chain record stays, error={}", removed.ToString());
-      break;
-    }
-    chain_.ForgetBefore(ChainSlot{slot.value + 1});
-  }
+  if (const Status pruned = chain_.Prune(options_.retained_max); !pruned.ok()) LOG_WARN("Old chain records stay, error={}", pruned.ToString());
   const StatusOr<std::vector<std::string>> names = files_.List(layout_.job_directory());
   if (!names.ok()) return;
   std::map<std::string, int64_t> still_unreferenced;
