@@ -1,0 +1,77 @@
+// weir-worker: runs the tasks of one job on one TaskManager, or plans a job. Started by weir-taskmanager and weir only.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/log.h"
+#include "taskmanager/worker/crash_handler.h"
+#include "taskmanager/worker/exception_stack.h"
+#include "taskmanager/worker/plan_mode.h"
+#include "taskmanager/worker/worker_session.h"
+
+namespace weir {
+namespace {
+
+constexpr char kUsage[] =
+    "weir-worker runs the tasks of one job. weir-taskmanager starts it with a control socket:\n"
+    "  weir-worker --control-fd N\n"
+    "weir starts it to plan a job:\n"
+    "  weir-worker --plan --library JOB.so --output-fd N [--parallelism P] [--max-parallelism M] [-D key=number]... -- [argument]...\n"
+    "It is of no use by hand: see weir --help and weir-taskmanager --help.\n";
+
+// exit() in user code: end at once with its code, without running destructors under the feet of running threads.
+void EndAtExit(int code, void*) {
+  std::fflush(stdout);
+  ::_exit(code);
+}
+
+int RunWorker(int control_descriptor) {
+  ::fcntl(control_descriptor, F_SETFD, FD_CLOEXEC);
+  ::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);  // A pipe: what the job prints is to appear.
+  WorkerSessionOptions options;
+  options.exception_stack = &LastExceptionStack;
+  options.end_process = [](int code) {
+    std::fflush(stdout);
+    ::_exit(code);
+  };
+  options.before_loading = [] { UseAlternateSignalStack(); };
+  // The handler that is registered last runs first: after loading, ours comes before the job's static destructors.
+  options.after_loading = [] { ::on_exit(&EndAtExit, nullptr); };
+  WorkerSession session(FileDescriptor(control_descriptor), std::move(options));
+  return session.Run();
+}
+
+int Main(std::span<const char* const> arguments) {
+  ::signal(SIGPIPE, SIG_IGN);
+  if (arguments.size() >= 2 && std::string_view(arguments[1]) == "--plan") {
+    InstallCrashHandler();
+    return RunPlanMode(arguments.subspan(2));
+  }
+  int control = -1;
+  if (arguments.size() == 3 && std::string_view(arguments[1]) == "--control-fd") {
+    const std::string_view text = arguments[2];
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), control);
+    if (error != std::errc() || end != text.data() + text.size()) control = -1;
+  }
+  if (control < 0) {
+    const bool asked = arguments.size() == 2 && std::string_view(arguments[1]) == "--help";
+    std::fputs(kUsage, asked ? stdout : stderr);
+    return asked ? 0 : 1;
+  }
+  InstallCrashHandler();
+  return RunWorker(control);
+}
+
+}  // namespace
+}  // namespace weir
+
+int main(int argc, char** argv) { return weir::Main({argv, static_cast<size_t>(argc)}); }
