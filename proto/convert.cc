@@ -26,11 +26,30 @@ StatusOr<Id> FromBytes(std::string_view bytes, const char* what) {
 
 std::string Bounded(std::string_view text) { return std::string(text.substr(0, kFailureTextBytesMax)); }
 
+// How many bytes the UTF-8 sequence at the front of `text` has; 0 when it is none.
+size_t Utf8Length(std::string_view text) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char lead = byte(0);
+  if (lead < 0x80) return 1;
+  const size_t length = lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3 : lead >= 0xf0 && lead < 0xf5 ? 4 : 0;
+  if (length == 0 || text.size() < length) return 0;
+  for (size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  }
+  // Overlong forms, surrogates and what lies beyond the last code point.
+  if ((lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xed && byte(1) >= 0xa0)) return 0;
+  if ((lead == 0xf0 && byte(1) < 0x90) || (lead == 0xf4 && byte(1) >= 0x90)) return 0;
+  return length;
+}
+
 // Messages must be UTF-8; what users throw need not be.
 std::string Text(std::string_view text) {
-  std::string valid = Bounded(text);
-  for (char& c : valid) {
-    if (static_cast<unsigned char>(c) >= 0x80) c = '?';
+  text = text.substr(0, kFailureTextBytesMax);
+  std::string valid;
+  while (!text.empty()) {
+    const size_t length = Utf8Length(text);
+    valid += length == 0 ? std::string_view("?") : text.substr(0, length);
+    text.remove_prefix(std::max<size_t>(length, 1));
   }
   return valid;
 }

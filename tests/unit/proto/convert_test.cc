@@ -77,6 +77,14 @@ TEST(ConvertTest, FailureTextsAreBoundedAndValidUtf8) {
   EXPECT_TRUE(parsed.ParseFromString(message.SerializeAsString()));
 }
 
+TEST(ConvertTest, OtherAlphabetsSurviveInFailures) {
+  const auto sent = [](const std::string& text) { return ToProto(UserError(text), {}).message(); };
+  EXPECT_EQ(sent("ölçü 測 🚀"), "ölçü 測 🚀");
+  EXPECT_EQ(sent("\xc3"), "?");              // Cut off.
+  EXPECT_EQ(sent("\xc0\x80 \xed\xa0\x80"), "?? ???");  // Overlong, surrogate.
+  EXPECT_EQ(sent("\xf5\x80\x80\x80 \xe0\x80\x80"), "???? ???");
+}
+
 TEST(ConvertTest, SnapshotsComeBack) {
   const StatusOr<TaskSnapshot> snapshot = RoundTrip<proto::TaskSnapshot>(SomeSnapshot());
   ASSERT_TRUE(snapshot.ok()) << snapshot.status().ToString();
