@@ -1,0 +1,54 @@
+// The actions of the CLI. Each returns the process's exit code: 0 or 1.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/config.h"
+
+namespace weir {
+
+enum class OutputFormat : uint8_t { kText, kJson };
+
+struct CommandContext {
+  Configuration configuration;
+  std::string address;  // host:port of the JobManager.
+  OutputFormat output = OutputFormat::kText;
+};
+
+struct RunOptions {
+  std::string library;
+  std::vector<std::string> arguments;
+  bool detached = false;
+  uint32_t parallelism = 0;  // 0 = parallelism.default.
+  std::string from_savepoint;
+  bool allow_non_restored_state = false;
+};
+int RunJob(const CommandContext& context, const RunOptions& options);
+int ShowPlan(const CommandContext& context, const RunOptions& options);
+
+struct ListOptions {
+  bool running = false;
+  bool scheduled = false;
+  bool all = false;
+};
+int ListJobs(const CommandContext& context, const ListOptions& options);
+int ShowJob(const CommandContext& context, const std::string& job_id);
+int CancelJob(const CommandContext& context, const std::string& job_id);
+
+struct BuildOptions {
+  std::vector<std::string> sources;
+  std::string output;
+  std::vector<std::string> compiler_flags;
+  bool verbose = false;
+};
+int BuildJob(const BuildOptions& options);
+
+// "\nweir: message", to stderr; always 1.
+int FailCommand(const Status& status);
+
+// What planning needs of options and configuration.
+struct PlannedJob;
+StatusOr<PlannedJob> PlanForRun(const CommandContext& context, const RunOptions& options);
+
+}  // namespace weir

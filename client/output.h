@@ -1,0 +1,19 @@
+// What the CLI shows: tables for people, JSON for scripts.
+#pragma once
+
+#include <string>
+
+#include "proto/services.pb.h"
+#include "runtime/graph/job_graph.h"
+
+namespace weir {
+
+// Flink's blocks: running and restarting jobs, scheduled ones, with `all` ended ones too.
+std::string JobTable(const proto::ListJobsReply& jobs, bool running, bool scheduled, bool all);
+std::string JobListJson(const proto::ListJobsReply& jobs);
+std::string JobJson(const proto::JobDetails& job);
+// The execution plan of a job that was planned and not submitted.
+std::string PlanJson(const JobGraph& graph);
+std::string SubmittedJson(const std::string& job_id, const std::string& state);
+
+}  // namespace weir
