@@ -251,7 +251,7 @@ void JobMaster::Do(const SchedulerAction::StartWorker& action) {
   *start.mutable_arguments() = submission_.request.arguments();
   start.set_job_graph(submission_.graph.Encode());
   start.set_fingerprint(submission_.request.fingerprint());
-  start.set_checkpoint_directory(options_.checkpoints_directory);
+  start.set_checkpoint_directory(options_.checkpoints_directory + "/" + submission_.id.ToHex());
   for (const auto& [key, value] : options_.worker_configuration) (*start.mutable_configuration())[key] = value;
   for (const auto& [key, value] : submission_.request.configuration()) (*start.mutable_configuration())[key] = value;
   *start.mutable_pinned() = submission_.request.pinned();

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include "base/check.h"
+#include "runtime/task/current_task.h"
 
 namespace weir {
 namespace {
@@ -31,6 +32,7 @@ bool SlotTask::Run(int64_t now_ns) {
     // A suspended step goes on when its condition holds. Checked on every wake-up of the task only.
     if (!awake_.exchange(false, std::memory_order_acq_rel)) return false;
     if (!cancelled_ && !(*waiting_)()) return false;
+    SetCurrentTask(body_->name());
     fiber_->Resume();
   } else {
     const bool due = body_->next_wake_ns().has_value() && *body_->next_wake_ns() <= now_ns;
@@ -40,6 +42,7 @@ bool SlotTask::Run(int64_t now_ns) {
     idle_since_ns_ = 0;
     step_now_ns_ = now_ns;
     times_.step_started_ns.store(now_ns, std::memory_order_relaxed);
+    SetCurrentTask(body_->name());
     if (threading_ == Threading::kTask) {
       last_result_ = body_->Step(now_ns);
     } else {
@@ -56,6 +59,7 @@ bool SlotTask::Run(int64_t now_ns) {
       fiber_->Resume();
     }
   }
+  SetCurrentTask(nullptr);
   if (waiting_ != nullptr) {
     Add(times_.busy_ns, loop_.clock().MonotonicNanos() - now_ns);
     return true;

@@ -32,6 +32,8 @@ class Steppable {
   virtual StepResult Step(int64_t now_ns) = 0;
   // Monotonic nanoseconds at which an idle task wants to be stepped all the same.
   virtual std::optional<int64_t> next_wake_ns() const = 0;
+  // For crash reports; lives as long as the task.
+  virtual const char* name() const = 0;
 };
 
 // Where the time of a task goes, cumulative. Written by the slot's thread, read by any.

@@ -37,15 +37,13 @@ class StreamTask::Tail final : public BatchSink {
   std::vector<std::unique_ptr<ResultPartition>>& partitions_;
 };
 
-StreamTask::StreamTask(Options options) : options_(std::move(options)) {}
+StreamTask::StreamTask(Options options)
+    : options_(std::move(options)),
+      name_(vertex().name + " (" + std::to_string(options_.deployment.subtask.subtask + 1) + "/" + std::to_string(vertex().parallelism) + ")") {}
 
 StreamTask::~StreamTask() = default;
 
 const JobVertex& StreamTask::vertex() const { return options_.plan->graph.vertices[options_.deployment.subtask.vertex.value]; }
-
-std::string StreamTask::FullName() const {
-  return vertex().name + " (" + std::to_string(options_.deployment.subtask.subtask + 1) + "/" + std::to_string(vertex().parallelism) + ")";
-}
 
 // ---- Mail ----
 

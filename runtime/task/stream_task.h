@@ -78,6 +78,7 @@ class StreamTask final : public Steppable {
   // ---- Thread: the slot's ----
   StepResult Step(int64_t now_ns) override;
   std::optional<int64_t> next_wake_ns() const override { return next_wake_ns_; }
+  const char* name() const override { return name_.c_str(); }
 
   // ---- Thread-safe: mail, handled before the next batch ----
   void TriggerCheckpoint(CheckpointBarrier barrier);
@@ -88,7 +89,7 @@ class StreamTask final : public Steppable {
   SubtaskId subtask() const { return options_.deployment.subtask; }
   AttemptId attempt() const { return options_.attempt; }
   const JobVertex& vertex() const;
-  std::string FullName() const;  // "name (2/4)"
+  const std::string& FullName() const { return name_; }  // "name (2/4)"
   const TaskCounters& counters() const { return counters_; }
   bool ended() const { return ended_.load(std::memory_order_acquire); }
 
@@ -122,6 +123,7 @@ class StreamTask final : public Steppable {
   void Broadcast(const std::function<Element()>& make);
 
   const Options options_;
+  const std::string name_;
   TaskPhase phase_ = TaskPhase::kCreated;
   std::atomic<bool> ended_{false};
   std::vector<std::unique_ptr<ResultPartition>> partitions_;

@@ -48,6 +48,8 @@ StatusOr<std::unique_ptr<LoadedJob>> LoadAndCompare(const proto::WorkerStart& st
         "the job's entry built another dataflow in the worker than when it was planned: it may depend on its arguments only; time, "
         "environment and files come through env.Pinned");
   }
+  // A max parallelism that nobody chose gives way to that of the checkpoint the job starts from (R20).
+  for (size_t i = 0; i < shipped.vertices.size(); ++i) job->plan.graph.vertices[i].max_parallelism = shipped.vertices[i].max_parallelism;
   return job;
 }
 
