@@ -1,0 +1,186 @@
+#include <weir/state/keyed_state_store.h>
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+
+#include <weir/state/value_state.h>
+
+namespace weir {
+namespace {
+
+using Model = std::map<std::string, std::map<uint32_t, std::string>>;  // key -> column -> value
+
+// What a snapshot wrote; the same unit twice is an error of the walk.
+class Recorder final : public SnapshotRecordSink {
+ public:
+  void Value(uint32_t key_group, uint32_t column, std::string_view key, std::string_view value) override {
+    ByteReader key_reader(key);
+    std::string decoded_key;
+    ASSERT_TRUE(Serde<std::string>::Decode(key_reader, decoded_key));
+    EXPECT_EQ(HashKey(decoded_key) % 128, key_group);
+    ByteReader value_reader(value);
+    std::string decoded_value;
+    ASSERT_TRUE(Serde<std::string>::Decode(value_reader, decoded_value));
+    EXPECT_TRUE(seen[decoded_key].emplace(column, decoded_value).second) << "written twice: " << decoded_key;
+    raw.emplace_back(column, std::string(key), std::string(value));
+  }
+  Model seen;
+  std::vector<std::tuple<uint32_t, std::string, std::string>> raw;
+};
+
+struct Fixture {
+  explicit Fixture(uint32_t columns) : store(0, 127, 128) {
+    std::vector<StateColumn> declared;
+    for (uint32_t i = 0; i < columns; ++i) declared.push_back({"state" + std::to_string(i), &TypeOf<std::string>()});
+    store.SetLayout(KeyOpsOf<std::string>(), std::move(declared));
+  }
+  void Put(const std::string& key, uint32_t column, const std::string& value) {
+    store.SetCurrentKey(key, HashKey(key));
+    bool constructed = false;
+    std::string* const place = static_cast<std::string*>(store.BeginWrite(column, constructed));
+    if (constructed) {
+      *place = value;
+    } else {
+      std::construct_at(place, value);
+    }
+    model[key][column] = value;
+  }
+  void Clear(const std::string& key, uint32_t column) {
+    store.SetCurrentKey(key, HashKey(key));
+    store.ClearValue(column);
+    if (const auto found = model.find(key); found != model.end()) {
+      found->second.erase(column);
+      if (found->second.empty()) model.erase(found);
+    }
+  }
+  Model Content() {
+    Model content;
+    store.ForEachKey([&](const void* key) {
+      for (uint32_t column = 0; column < store.layout().columns.size(); ++column) {
+        if (!store.HasValue(column)) continue;
+        content[*static_cast<const std::string*>(key)][column] =
+            *reinterpret_cast<const std::string*>(store.CurrentRow() + store.layout().columns[column].offset);
+      }
+    });
+    return content;
+  }
+
+  KeyedStateStore store;
+  Model model;
+};
+
+class KeyedStateStoreTest : public ::testing::TestWithParam<uint32_t> {};
+
+TEST_P(KeyedStateStoreTest, BehavesAsAMapUnderRandomWork) {
+  const uint32_t seed = std::random_device()();
+  std::printf("seed %u\n", seed);
+  std::mt19937 random(seed);
+  Fixture fixture(GetParam());
+  for (int i = 0; i < 20'000; ++i) {
+    const std::string key = "key-" + std::to_string(random() % 2'000);
+    const uint32_t column = random() % GetParam();
+    if (random() % 4 == 0) {
+      fixture.Clear(key, column);
+    } else {
+      fixture.Put(key, column, std::to_string(random()));
+    }
+  }
+  EXPECT_EQ(fixture.Content(), fixture.model);
+  EXPECT_EQ(fixture.store.row_count(), fixture.model.size());
+}
+
+// The snapshot must be the state at its barrier, whatever is written, inserted, cleared or rehashed while it runs.
+TEST_P(KeyedStateStoreTest, SnapshotIsTheStateAtItsBarrierWhileWorkGoesOn) {
+  const uint32_t seed = std::random_device()();
+  std::printf("seed %u\n", seed);
+  std::mt19937 random(seed);
+  Fixture fixture(GetParam());
+  for (int round = 0; round < 30; ++round) {
+    const Model at_barrier = fixture.model;
+    Recorder recorder;
+    fixture.store.BeginSnapshot(recorder);
+    bool complete = false;
+    while (!complete) {
+      for (uint32_t i = random() % 200; i > 0; --i) {
+        const std::string key = "key-" + std::to_string(random() % (1'000 + 300 * static_cast<uint32_t>(round)));
+        const uint32_t column = random() % GetParam();
+        if (random() % 3 == 0) {
+          fixture.Clear(key, column);
+        } else {
+          fixture.Put(key, column, std::to_string(random()));
+        }
+      }
+      complete = fixture.store.WriteSlice(1 + random() % 5'000);
+    }
+    ASSERT_EQ(recorder.seen, at_barrier) << "round " << round;
+    ASSERT_EQ(fixture.Content(), fixture.model);
+  }
+}
+
+TEST_P(KeyedStateStoreTest, AnAbandonedSnapshotLeavesNoTraceInTheNext) {
+  std::mt19937 random(7);
+  Fixture fixture(GetParam());
+  for (int i = 0; i < 3'000; ++i) fixture.Put("key-" + std::to_string(i), 0, std::to_string(i));
+  Recorder abandoned;
+  fixture.store.BeginSnapshot(abandoned);
+  EXPECT_FALSE(fixture.store.WriteSlice(1'000));
+  for (int i = 0; i < 3'000; i += 2) fixture.Put("key-" + std::to_string(i), 0, "new");
+  fixture.store.AbandonSnapshot();
+  EXPECT_FALSE(fixture.store.snapshotting());
+  Recorder recorder;
+  fixture.store.BeginSnapshot(recorder);
+  EXPECT_TRUE(fixture.store.WriteSlice(SIZE_MAX));
+  EXPECT_EQ(recorder.seen, fixture.model);
+}
+
+TEST_P(KeyedStateStoreTest, RestoreYieldsWhatWasSnapshotted) {
+  Fixture fixture(GetParam());
+  for (int i = 0; i < 1'000; ++i) fixture.Put("key-" + std::to_string(i), static_cast<uint32_t>(i) % GetParam(), std::to_string(i));
+  Recorder recorder;
+  fixture.store.BeginSnapshot(recorder);
+  ASSERT_TRUE(fixture.store.WriteSlice(SIZE_MAX));
+  Fixture restored(GetParam());
+  for (const auto& [column, key, value] : recorder.raw) {
+    const Status status = restored.store.Restore(column, key, value);
+    ASSERT_TRUE(status.ok()) << status.ToString();
+  }
+  EXPECT_EQ(restored.Content(), fixture.model);
+}
+
+INSTANTIATE_TEST_SUITE_P(Columns, KeyedStateStoreTest, ::testing::Values(1, 3));
+
+TEST(KeyedStateStoreRestoreTest, RefusesDamagedRecords) {
+  Fixture fixture(1);
+  ByteWriter key;
+  Serde<std::string>::Encode("a key", key);
+  ByteWriter value;
+  Serde<std::string>::Encode("a value", value);
+  EXPECT_TRUE(fixture.store.Restore(0, key.view(), value.view()).ok());
+  EXPECT_EQ(fixture.store.Restore(1, key.view(), value.view()).code(), StatusCode::kCorruption);
+  EXPECT_EQ(fixture.store.Restore(0, key.view().substr(1), value.view()).code(), StatusCode::kCorruption);
+  EXPECT_EQ(fixture.store.Restore(0, key.view(), value.view().substr(0, 3)).code(), StatusCode::kCorruption);
+  EXPECT_EQ(fixture.store.Restore(0, key.view(), std::string(value.view()) + "x").code(), StatusCode::kCorruption);
+}
+
+struct TwoStates {
+  ValueState<int64_t> count{"count"};
+  int64_t unrelated = 0;
+  ValueState<std::string> name{"name"};
+};
+
+TEST(StateHandleScopeTest, FindsTheHandlesOfACopyByTheirPlace) {
+  const TwoStates original;
+  StateHandleScope scope;
+  const TwoStates copy(original);
+  const TwoStates other(original);
+  const std::vector<StateHandle*> handles = scope.In(&copy, sizeof(copy));
+  ASSERT_EQ(handles.size(), 2u);
+  EXPECT_EQ(handles[0]->declaration().name, "count");
+  EXPECT_EQ(handles[1]->declaration().name, "name");
+  EXPECT_EQ(static_cast<const StateHandle*>(&copy.count), handles[0]);
+}
+
+}  // namespace
+}  // namespace weir

@@ -1,0 +1,115 @@
+#include "runtime/operator/job_planner.h"
+
+#include <gtest/gtest.h>
+
+#include <weir/weir.h>
+
+namespace weir {
+namespace {
+
+StatusOr<JobPlan> Plan(std::shared_ptr<StreamGraph> graph, const std::function<void(StreamExecutionEnvironment&)>& build) {
+  StreamExecutionEnvironment env(graph);
+  build(env);
+  return PlanJob(*graph, {});
+}
+
+TEST(JobPlannerTest, ChainsForwardOperatorsOfEqualParallelism) {
+  auto graph = std::make_shared<StreamGraph>();
+  graph->parallelism = 3;
+  const StatusOr<JobPlan> plan = Plan(graph, [](StreamExecutionEnvironment& env) {
+    env.FromSequence(1, 10).Uid("numbers")
+        .Map([](const int64_t& n) { return n + 1; })
+        .Filter([](const int64_t& n) { return n > 2; })
+        .Print();
+  });
+  ASSERT_TRUE(plan.ok()) << plan.status().ToString();
+  ASSERT_EQ(plan->graph.vertices.size(), 2u);  // The enumerator and the rest.
+  EXPECT_TRUE(plan->graph.vertices[0].is_enumerator);
+  EXPECT_EQ(plan->graph.vertices[1].name, "Source: Sequence Source -> Map -> Filter -> Sink: Print to Std. Out");
+  EXPECT_EQ(plan->graph.vertices[1].parallelism, 3u);
+}
+
+TEST(JobPlannerTest, KeyByPartitionersAndChainingSettingsBreakChains) {
+  auto graph = std::make_shared<StreamGraph>();
+  graph->parallelism = 2;
+  const StatusOr<JobPlan> plan = Plan(graph, [](StreamExecutionEnvironment& env) {
+    auto numbers = env.FromSequence(1, 10).Uid("numbers").Map([](const int64_t& n) { return n; }).StartNewChain();
+    numbers.Map([](const int64_t& n) { return n; }).DisableChaining().Rebalance().Filter([](const int64_t&) { return true; }).Print();
+  });
+  ASSERT_TRUE(plan.ok()) << plan.status().ToString();
+  ASSERT_EQ(plan->graph.vertices.size(), 5u);
+  EXPECT_EQ(plan->graph.edges.back().partitioner, PartitionerKind::kRebalance);
+}
+
+TEST(JobPlannerTest, UnequalParallelismIsRebalancedUnlessForwardIsDemanded) {
+  auto graph = std::make_shared<StreamGraph>();
+  graph->parallelism = 4;
+  const StatusOr<JobPlan> plan = Plan(graph, [](StreamExecutionEnvironment& env) {
+    env.FromElements(int64_t{1}, int64_t{2}).Uid("one").Map([](const int64_t& n) { return n; }).Print();
+  });
+  ASSERT_TRUE(plan.ok()) << plan.status().ToString();
+  EXPECT_EQ(plan->graph.edges.back().partitioner, PartitionerKind::kRebalance);
+
+  const StatusOr<JobPlan> refused = Plan(std::make_shared<StreamGraph>(), [](StreamExecutionEnvironment& env) {
+    env.SetParallelism(4);
+    env.FromElements(int64_t{1}).Uid("one").Forward().Map([](const int64_t& n) { return n; }).Print();
+  });
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.status().message().find("Forward needs equal parallelism"), std::string::npos);
+}
+
+TEST(JobPlannerTest, AStatefulOperatorWithoutUidIsAnErrorThatSaysWhatToDo) {
+  const StatusOr<JobPlan> plan = Plan(std::make_shared<StreamGraph>(), [](StreamExecutionEnvironment& env) { env.FromSequence(1, 10).Print(); });
+  ASSERT_FALSE(plan.ok());
+  EXPECT_NE(plan.status().message().find("add .Uid("), std::string::npos);
+}
+
+TEST(JobPlannerTest, AUidUsedTwiceIsAnError) {
+  const StatusOr<JobPlan> plan = Plan(std::make_shared<StreamGraph>(), [](StreamExecutionEnvironment& env) {
+    env.FromSequence(1, 10).Uid("same").Print();
+    env.FromSequence(1, 10).Uid("same").Print();
+  });
+  ASSERT_FALSE(plan.ok());
+  EXPECT_EQ(plan.status().message(), "uid \"same\" is used twice");
+}
+
+TEST(JobPlannerTest, AnEmptyJobIsAnError) {
+  EXPECT_FALSE(Plan(std::make_shared<StreamGraph>(), [](StreamExecutionEnvironment&) {}).ok());
+}
+
+TEST(JobPlannerTest, TheSameEntryGivesTheSameFingerprint) {
+  const auto build = [](StreamExecutionEnvironment& env) {
+    env.FromSequence(1, 10).Uid("numbers").KeyBy([](const int64_t& n) { return n; }).Reduce([](const int64_t& a, const int64_t&) { return a; }).Uid("sum").Print();
+  };
+  const auto first = std::make_shared<StreamGraph>();
+  const auto second = std::make_shared<StreamGraph>();
+  const StatusOr<JobPlan> a = Plan(first, build);
+  const StatusOr<JobPlan> b = Plan(second, build);
+  ASSERT_TRUE(a.ok() && b.ok());
+  EXPECT_EQ(a->graph.Fingerprint(), b->graph.Fingerprint());
+}
+
+TEST(StreamGraphTest, PinnedValuesAreComputedOnceAndShipped) {
+  const auto planning = std::make_shared<StreamGraph>();
+  StreamExecutionEnvironment env(planning);
+  EXPECT_EQ(env.Pinned("now", [] { return int64_t{42}; }), 42);
+  const auto worker = std::make_shared<StreamGraph>();
+  worker->planning = false;
+  worker->pinned = planning->pinned;
+  StreamExecutionEnvironment there(worker);
+  EXPECT_EQ(there.Pinned("now", [] { return int64_t{7}; }), 42);
+  EXPECT_THROW(there.Pinned("other", [] { return int64_t{7}; }), std::logic_error);
+}
+
+TEST(ParametersTest, ParsesAndRefuses) {
+  const Parameters parameters({"--a", "1", "--b=x", "--flag"});
+  EXPECT_EQ(parameters.GetInt("a", 0), 1);
+  EXPECT_EQ(parameters.Required("b"), "x");
+  EXPECT_TRUE(parameters.GetBool("flag", false));
+  EXPECT_THROW(parameters.Required("c"), std::invalid_argument);
+  EXPECT_THROW(parameters.GetInt("b", 0), std::invalid_argument);
+  EXPECT_THROW(Parameters({"stray"}), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace weir
