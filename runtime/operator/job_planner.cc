@@ -70,7 +70,8 @@ class Planner {
       if (node->uid.empty() && node->stateful && !node->is_enumerator) {
         return InvalidArgument("operator \"" + node->name + "\" has state and no uid: add .Uid(\"some-name\"), so that its state is found again");
       }
-      if (!node->uid.empty() && !seen.insert(node->uid).second) return InvalidArgument("uid \"" + node->uid + "\" is used twice");
+      // An enumerator's uid is made from its reader's.
+      if (!node->uid.empty() && !node->is_enumerator && !seen.insert(node->uid).second) return InvalidArgument("uid \"" + node->uid + "\" is used twice");
       std::set<std::string> states;
       for (const StateDeclarationText& state : node->states) {
         if (!states.insert(state.name).second) {
