@@ -7,6 +7,7 @@
 #include "base/status_macros.h"
 #include "client/commands.h"
 #include "runtime/operator/job_library.h"
+#include "runtime/operator/packed_files.h"
 
 namespace weir {
 namespace {
@@ -32,21 +33,65 @@ StatusOr<Sdk> FindSdk() {
   return NotFound("the SDK's headers and libweir.so were not found beside " + program.string());
 }
 
-Status RunCompiler(const std::vector<std::string>& command) {
+// Runs a program of the tool chain and waits for it.
+Status RunTool(const std::vector<std::string>& command) {
   std::vector<char*> arguments;
   for (const std::string& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
   const pid_t child = ::fork();
-  if (child < 0) return Unavailable("cannot start the compiler");
+  if (child < 0) return Unavailable("cannot start " + command[0]);
   if (child == 0) {
     ::execvp(arguments[0], arguments.data());
-    std::fprintf(stderr, "weir build: cannot run %s; install g++ or set CXX\n", arguments[0]);
+    std::fprintf(stderr, "weir build: cannot run %s; install g++ and binutils, or set CXX\n", arguments[0]);
     ::_exit(127);
   }
   int status = 0;
   ::waitpid(child, &status, 0);
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return Status::Ok();
-  return InvalidArgument("the job did not compile");
+  return InvalidArgument(command[0] + " failed");
+}
+
+bool IsSystemLibrary(const std::string& path) {
+  return path.starts_with("/lib/") || path.starts_with("/lib64/") || path.starts_with("/usr/lib/") || path.starts_with("/usr/lib64/");
+}
+
+// The shared libraries that the job needs and that a plain machine does not have, as the dynamic linker resolves them here.
+StatusOr<std::vector<std::string>> NonSystemLibraries(const std::string& library, const Sdk& sdk) {
+  if ((library + sdk.library_directory).find_first_of("'\"$`\\") != std::string::npos) return InvalidArgument("path has a character that the shell would take, path=" + library);
+  const std::string command = "LD_LIBRARY_PATH=\"" + sdk.library_directory + ":$LD_LIBRARY_PATH\" ldd '" + library + "' 2>&1";
+  FILE* const pipe = ::popen(command.c_str(), "r");
+  if (pipe == nullptr) return Unavailable("cannot run ldd");
+  std::vector<std::string> found;
+  std::string missing;
+  char line[4096];
+  while (std::fgets(line, sizeof(line), pipe) != nullptr) {
+    const std::string_view text = line;  // "\tlibfoo.so.1 => /opt/foo/libfoo.so.1 (0x...)"
+    const size_t arrow = text.find(" => ");
+    if (arrow == std::string_view::npos) continue;
+    const std::string_view target = text.substr(arrow + 4);
+    if (target.starts_with("not found")) missing += std::string(text.substr(1, arrow - 1)) + " ";
+    const std::string path(target.substr(0, target.find(" (")));
+    if (path.starts_with('/') && !IsSystemLibrary(path) && path.find("/libweir.so") == std::string::npos) found.push_back(path);
+  }
+  ::pclose(pipe);
+  if (!missing.empty()) return NotFound("libraries that the job needs are not found: " + missing + "(set LD_LIBRARY_PATH)");
+  return found;
+}
+
+// Everything becomes a section of the job library: one artifact, one hash.
+Status PackFiles(const BuildOptions& options, const Sdk& sdk) {
+  ASSIGN_OR_RETURN(const std::vector<std::string> libraries, NonSystemLibraries(options.output, sdk));
+  std::vector<std::string> command = {"objcopy"};
+  const auto add = [&command](std::string_view prefix, const std::string& path) {
+    const std::string section = std::string(prefix) + fs::path(path).filename().string();
+    command.insert(command.end(), {"--add-section", section + "=" + path, "--set-section-flags", section + "=noload,readonly"});
+    std::printf("Packed %s\n", path.c_str());
+  };
+  for (const std::string& library : libraries) add(kPackedLibraryPrefix, library);
+  for (const std::string& file : options.files) add(kPackedFilePrefix, file);
+  if (command.size() == 1) return Status::Ok();
+  command.push_back(options.output);
+  return RunTool(command);
 }
 
 }  // namespace
@@ -67,7 +112,8 @@ int BuildJob(const BuildOptions& options) {
     std::printf("\n");
     std::fflush(stdout);
   }
-  if (const Status compiled = RunCompiler(command); !compiled.ok()) return FailCommand(compiled);
+  if (const Status compiled = RunTool(command); !compiled.ok()) return FailCommand(compiled);
+  if (const Status packed = PackFiles(options, *sdk); !packed.ok()) return FailCommand(packed);
   if (const Status checked = CheckAbi(options.output); !checked.ok()) return FailCommand(checked);
   std::printf("Built %s\n", options.output.c_str());
   return 0;

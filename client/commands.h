@@ -40,6 +40,7 @@ struct BuildOptions {
   std::vector<std::string> sources;
   std::string output;
   std::vector<std::string> compiler_flags;
+  std::vector<std::string> files;  // Packed into the library; the job finds them with JobFile.
   bool verbose = false;
 };
 int BuildJob(const BuildOptions& options);

@@ -85,6 +85,7 @@ int main(int argc, char** argv) {
   build_action->add_option("sources", build.sources, "C++ files")->required()->check(CLI::ExistingFile);
   build_action->add_option("-o,--output", build.output, "The shared library to write")->required();
   build_action->add_option("--flag", build.compiler_flags, "Passed to the compiler, repeatable, e.g. --flag=-lfoo")->allow_extra_args(false);
+  build_action->add_option("--file", build.files, "A file to pack with the job, repeatable; the job opens weir::JobFile(name)")->allow_extra_args(false)->check(CLI::ExistingFile);
   build_action->add_flag("--verbose", build.verbose, "Show the compiler's command");
 
   try {

@@ -12,6 +12,7 @@
 #include <exception>
 
 #include "base/status_macros.h"
+#include "runtime/operator/packed_files.h"
 #include <weir/job.h>
 
 namespace weir {
@@ -108,6 +109,11 @@ Status CheckAbi(const std::string& path) {
 
 StatusOr<JobLibrary> JobLibrary::Load(const std::string& path) {
   RETURN_IF_ERROR(CheckAbi(path));
+  {
+    const MappedFile file(path);
+    ASSIGN_OR_RETURN(const std::vector<PackedFile> packed, FindPackedFiles(file.view()));
+    RETURN_IF_ERROR(UsePackedFiles(packed));
+  }
   void* const library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) return InvalidArgument(std::string("job library cannot be loaded: ") + ::dlerror());
   void* const entry = ::dlsym(library, "weir_job_entry");
