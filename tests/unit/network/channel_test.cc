@@ -1,0 +1,254 @@
+// Both kinds of channels against one description, and the remote one against damage.
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <random>
+#include <thread>
+
+#include "runtime/network/frame.h"
+#include "runtime/network/local_channel.h"
+#include "runtime/network/remote_channel.h"
+
+namespace weir {
+namespace {
+
+constexpr std::chrono::seconds kDeadline{20};
+
+class CountingWake final : public WakeTarget {
+ public:
+  void Wake() override { ++wakes; }
+  int wakes = 0;
+};
+
+struct Text {
+  std::string text;
+  int64_t number;
+};
+
+template <class T>
+RecordBatch BatchOf(std::vector<T> rows, bool hashes = false, bool timestamps = false) {
+  RecordBatch batch(TypeOf<T>(), {static_cast<uint32_t>(std::max<size_t>(1, rows.size())), hashes, timestamps});
+  for (size_t i = 0; i < rows.size(); ++i) {
+    std::construct_at(batch.Rows<T>() + i, rows[i]);
+    if (hashes) batch.hashes()[i] = 1'000 + i;
+    if (timestamps) batch.timestamps()[i] = -static_cast<int64_t>(i);
+  }
+  batch.SetSize(static_cast<uint32_t>(rows.size()));
+  return batch;
+}
+
+int Listen(uint16_t& port) {
+  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  EXPECT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  EXPECT_EQ(::listen(listener, 1), 0);
+  socklen_t length = sizeof(address);
+  EXPECT_EQ(::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length), 0);
+  port = ntohs(address.sin_port);
+  return listener;
+}
+
+const ChannelHandshake kHandshake{JobId{{1, 2, 3}}, AttemptId{LeaderEpoch{7}, 3}, 5, 6, 7};
+
+// A writer and a reader on one reactor, joined by a real socket.
+template <class T>
+struct RemotePair {
+  explicit RemotePair(ChannelLimits limits = {}) {
+    uint16_t port = 0;
+    const int listener = Listen(port);
+    writer = NewRemoteWriter(reactor, "127.0.0.1:" + std::to_string(port), kHandshake, TypeOf<T>(), 5'000, producer);
+    reader = NewRemoteReader(reactor, kHandshake, TypeOf<T>(), limits, consumer);
+    std::thread acceptor([&] {
+      const int socket = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+      std::string bytes(ChannelHandshake::kEncodedBytes, '\0');
+      EXPECT_EQ(::recv(socket, bytes.data(), bytes.size(), MSG_WAITALL), static_cast<ssize_t>(bytes.size()));
+      const StatusOr<ChannelHandshake> handshake = ChannelHandshake::Decode(bytes);
+      EXPECT_TRUE(handshake.ok() && *handshake == kHandshake);
+      reactor.Post([this, socket] { reader->Attach(socket); });
+    });
+    Until([this] { return writer->CanSendBatch(); });
+    acceptor.join();
+    ::close(listener);
+  }
+  void Until(const std::function<bool()>& done) {
+    const auto deadline = std::chrono::steady_clock::now() + kDeadline;
+    while (!done()) {
+      ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "waited in vain";
+      reactor.Wait(10'000'000);
+    }
+  }
+  Element Next() {
+    std::optional<Element> element;
+    Until([&] {
+      element = reader->Poll();
+      return element.has_value() || !reader->health().ok();
+    });
+    EXPECT_TRUE(element.has_value()) << reader->health().ToString();
+    return element.has_value() ? std::move(*element) : Element::EndOfInput();
+  }
+
+  Reactor reactor;
+  CountingWake producer;
+  CountingWake consumer;
+  std::unique_ptr<ChannelWriter> writer;
+  std::unique_ptr<RemoteReader> reader;
+};
+
+TEST(RemoteChannelTest, CarriesEveryKindOfElementInOrder) {
+  RemotePair<Text> pair;
+  pair.writer->Send(Element::Batch(BatchOf<Text>({{"one", 1}, {"", 2}}, true, true)));
+  pair.writer->Send(Element::Watermark(-5));
+  pair.writer->Send(Element::Barrier({CheckpointId{9}, 12}));
+  pair.writer->Send(Element::Status(StreamStatus::kDrained));
+  pair.writer->Send(Element::EndOfInput());
+  const Element batch = pair.Next();
+  ASSERT_EQ(batch.batch.size(), 2u);
+  EXPECT_EQ(batch.batch.Rows<Text>()[0].text, "one");
+  EXPECT_EQ(batch.batch.Rows<Text>()[1].number, 2);
+  EXPECT_EQ(batch.batch.hashes()[1], 1'001u);
+  EXPECT_EQ(batch.batch.timestamps()[1], -1);
+  EXPECT_EQ(pair.Next().watermark, -5);
+  const Element barrier = pair.Next();
+  EXPECT_EQ(barrier.barrier, (CheckpointBarrier{CheckpointId{9}, 12}));
+  EXPECT_EQ(pair.Next().status, StreamStatus::kDrained);
+  EXPECT_EQ(pair.Next().kind, ElementKind::kEndOfInput);
+  pair.Until([&] { return pair.writer->Flushed(); });
+  EXPECT_TRUE(pair.writer->health().ok());
+  EXPECT_TRUE(pair.reader->health().ok());
+}
+
+TEST(RemoteChannelTest, FlatRowsArriveAsTheyWere) {
+  RemotePair<int64_t> pair;
+  std::vector<int64_t> rows(100'000);
+  for (size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<int64_t>(i * i);
+  pair.writer->Send(Element::Batch(BatchOf<int64_t>(rows)));
+  const Element received = pair.Next();
+  ASSERT_EQ(received.batch.size(), rows.size());
+  EXPECT_TRUE(std::equal(rows.begin(), rows.end(), received.batch.Rows<int64_t>()));
+}
+
+TEST(RemoteChannelTest, CreditBoundsWhatIsInFlightAndComesBack) {
+  RemotePair<int64_t> pair({.batches_max = 2, .bytes_max = 1 << 20});
+  pair.writer->Send(Element::Batch(BatchOf<int64_t>({1})));
+  EXPECT_FALSE(pair.writer->ReceiverIdle());
+  ASSERT_TRUE(pair.writer->CanSendBatch());
+  pair.writer->Send(Element::Batch(BatchOf<int64_t>({2})));
+  EXPECT_FALSE(pair.writer->CanSendBatch());
+  pair.writer->Send(Element::Watermark(1));  // Needs no credit.
+  const int wakes = pair.producer.wakes;
+  pair.Next();
+  pair.Next();
+  pair.Until([&] { return pair.writer->CanSendBatch() && pair.writer->ReceiverIdle(); });
+  EXPECT_GT(pair.producer.wakes, wakes);
+}
+
+TEST(RemoteChannelTest, AnEmptyChannelTakesABatchOfAnySize) {
+  RemotePair<int64_t> pair({.batches_max = 4, .bytes_max = 8});
+  ASSERT_TRUE(pair.writer->CanSendBatch());
+  pair.writer->Send(Element::Batch(BatchOf<int64_t>(std::vector<int64_t>(1'000, 1))));
+  EXPECT_FALSE(pair.writer->CanSendBatch());
+  pair.Next();
+  pair.Until([&] { return pair.writer->CanSendBatch(); });
+}
+
+TEST(RemoteChannelTest, WorkRequestsReachTheProducer) {
+  RemotePair<int64_t> pair;
+  pair.reader->RequestWork(3);
+  uint32_t requests = 0;
+  pair.Until([&] { return (requests += pair.writer->TakeWorkRequests()) == 3; });
+  EXPECT_EQ(pair.writer->TakeWorkRequests(), 0u);
+}
+
+TEST(RemoteChannelTest, AnEndThatDisappearsBreaksTheOther) {
+  RemotePair<int64_t> pair;
+  pair.writer.reset();
+  pair.Until([&] { return !pair.reader->health().ok(); });
+  EXPECT_EQ(pair.reader->health().code(), StatusCode::kUnavailable);
+}
+
+TEST(RemoteChannelTest, AConsumerThatIsNotThereIsAnErrorAfterTheTimeOut) {
+  uint16_t port = 0;
+  ::close(Listen(port));  // A port where nobody listens.
+  Reactor reactor;
+  CountingWake producer;
+  const auto writer = NewRemoteWriter(reactor, "127.0.0.1:" + std::to_string(port), kHandshake, TypeOf<int64_t>(), 50, producer);
+  const auto deadline = std::chrono::steady_clock::now() + kDeadline;
+  while (writer->health().ok()) {
+    ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+    reactor.Wait(10'000'000);
+  }
+  EXPECT_NE(writer->health().message().find("cannot connect"), std::string::npos);
+}
+
+// Random bytes, and good frames with flipped bits, in the place of a producer: never a crash, always a broken channel or
+// an unchanged element.
+TEST(RemoteChannelTest, DamagedFramesBreakTheChannelAndNothingElse) {
+  const uint32_t seed = std::random_device()();
+  std::printf("seed %u\n", seed);
+  std::mt19937 random(seed);
+  for (int round = 0; round < 200; ++round) {
+    int sockets[2];
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), 0);
+    Reactor reactor;
+    CountingWake consumer;
+    const auto reader = NewRemoteReader(reactor, kHandshake, TypeOf<Text>(), {}, consumer);
+    reader->Attach(sockets[0]);
+    std::string bytes(64 + random() % 200, '\0');
+    if (round % 2 == 0) {
+      for (char& byte : bytes) byte = static_cast<char>(random());
+    } else {
+      ControlFrame(Element::Watermark(5), 0).EncodeTo(reinterpret_cast<std::byte*>(bytes.data()));
+      bytes[random() % 64] ^= static_cast<char>(1 + random() % 255);
+    }
+    ASSERT_EQ(::send(sockets[1], bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
+    ::close(sockets[1]);
+    const auto deadline = std::chrono::steady_clock::now() + kDeadline;
+    while (reader->health().ok()) {
+      ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+      reactor.Wait(1'000'000);
+      EXPECT_FALSE(reader->Poll().has_value());
+    }
+  }
+}
+
+TEST(ChannelHandshakeTest, DecodesWhatItEncodedAndRefusesTheRest) {
+  const std::string good = kHandshake.Encode();
+  ASSERT_EQ(good.size(), ChannelHandshake::kEncodedBytes);
+  const StatusOr<ChannelHandshake> decoded = ChannelHandshake::Decode(good);
+  ASSERT_TRUE(decoded.ok());
+  EXPECT_EQ(*decoded, kHandshake);
+  for (size_t i = 0; i < good.size(); ++i) {
+    std::string bad = good;
+    bad[i] = static_cast<char>(bad[i] ^ 0x10);
+    EXPECT_EQ(ChannelHandshake::Decode(bad).status().code(), StatusCode::kCorruption) << i;
+  }
+  EXPECT_FALSE(ChannelHandshake::Decode(good.substr(1)).ok());
+}
+
+TEST(LocalChannelTest, MovesBatchesByPointerWithinItsBounds) {
+  CountingWake producer;
+  CountingWake consumer;
+  auto [writer, reader] = NewLocalChannel({.batches_max = 2, .bytes_max = 1 << 20}, producer, consumer);
+  RecordBatch batch = BatchOf<Text>({{"one", 1}});
+  const void* const rows = batch.rows();
+  writer->Send(Element::Batch(std::move(batch)));
+  EXPECT_EQ(consumer.wakes, 1);
+  writer->Send(Element::Batch(BatchOf<Text>({{"two", 2}})));
+  EXPECT_FALSE(writer->CanSendBatch());
+  EXPECT_FALSE(writer->ReceiverIdle());
+  const std::optional<Element> first = reader->Poll();
+  ASSERT_TRUE(first.has_value());
+  EXPECT_EQ(first->batch.rows(), rows);
+  EXPECT_TRUE(writer->CanSendBatch());
+  EXPECT_EQ(producer.wakes, 1);
+  EXPECT_TRUE(reader->Poll().has_value());
+  EXPECT_EQ(producer.wakes, 2);
+  EXPECT_TRUE(writer->ReceiverIdle());
+}
+
+}  // namespace
+}  // namespace weir
