@@ -51,7 +51,7 @@ spdlog::level::level_enum ToSpdlog(LogLevel level) {
 }
 
 std::string LoggerName(std::string_view source_file) {
-  while (source_file.starts_with("./") || source_file.starts_with("/")) {
+  while (source_file.starts_with("./") || source_file.starts_with("../") || source_file.starts_with("/")) {
     source_file.remove_prefix(source_file.find('/') + 1);
   }
   source_file = source_file.substr(0, source_file.rfind('.'));

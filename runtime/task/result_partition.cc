@@ -69,7 +69,7 @@ void ResultPartition::WaitForCredit(uint32_t channel) {
   ChannelWriter& writer = *channels_[channel].writer;
   if (writer.CanSendBatch()) return;
   waiter_.WaitUntil([&writer] { return writer.CanSendBatch() || !writer.health().ok(); });
-  if (!writer.health().ok()) throw std::runtime_error("output channel broke: " + writer.health().ToString());
+  if (!writer.health().ok()) throw ChannelBroken{writer.health().message()};
 }
 
 void ResultPartition::SendPartial(uint32_t channel) {

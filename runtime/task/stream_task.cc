@@ -16,6 +16,8 @@ constexpr size_t kSnapshotSliceBytes = 64 * 1024;
 constexpr int64_t kFlushCheckNs = 1'000'000;
 constexpr int64_t kHealthCheckNs = 20'000'000;
 constexpr int64_t kSnapshotPauseNs = 1'000'000;
+// The end of a peer is reported by its own side, which knows the cause; only silence about it makes this task fail.
+constexpr int64_t kBrokenChannelGraceNs = 2'000'000'000;
 
 bool MayFollow(TaskPhase from, TaskPhase to) {
   if (to == TaskPhase::kEnded) return from != TaskPhase::kEnded;
@@ -110,6 +112,10 @@ StepResult StreamTask::Step(int64_t now_ns) {
   } catch (const TaskCancelled&) {
     End(TaskState::kCanceled, Status::Ok());
     return StepResult::kDone;
+  } catch (const ChannelBroken& broken) {
+    broken_channel_ = broken.reason;
+    broken_at_ns_ = now_ns;
+    return StepBroken(now_ns);
   } catch (const std::exception& error) {
     message = error.what();
   } catch (...) {
@@ -128,6 +134,7 @@ StepResult StreamTask::DoStep(int64_t now_ns) {
     return phase_ == TaskPhase::kEnded ? StepResult::kDone : StepResult::kProgress;
   }
   if (HandleMail() && phase_ == TaskPhase::kEnded) return StepResult::kDone;
+  if (broken_channel_.has_value()) return StepBroken(now_ns);
   if (now_ns - last_flush_check_ns_ >= kFlushCheckNs) {
     last_flush_check_ns_ = now_ns;
     for (const auto& partition : partitions_) partition->FlushOverdue(now_ns);
@@ -158,6 +165,15 @@ StepResult StreamTask::DoStep(int64_t now_ns) {
     }
   }
   return StepIdle(now_ns, snapshotting);
+}
+
+StepResult StreamTask::StepBroken(int64_t now_ns) {
+  if (now_ns - broken_at_ns_ >= kBrokenChannelGraceNs) {
+    End(TaskState::kFailed, Unavailable(name_ + " lost a channel: " + *broken_channel_));
+    return StepResult::kDone;
+  }
+  next_wake_ns_ = broken_at_ns_ + kBrokenChannelGraceNs;
+  return StepResult::kIdle;
 }
 
 StepResult StreamTask::StepIdle(int64_t now_ns, bool busy_with_snapshot) {
@@ -233,6 +249,7 @@ void StreamTask::HandleEndOfInput(ChannelIndex from, int64_t now_ns) {
 }
 
 void StreamTask::OnRootTrigger(CheckpointBarrier barrier) {
+  if (broken_channel_.has_value()) return;
   if (phase_ == TaskPhase::kEnding) {
     options_.events->OnSnapshotFailed(options_.attempt, subtask(), barrier.id, FailedPrecondition("checkpoint declined: the task has finished, task=" + FullName()));
   } else if (InputsEnded()) {
@@ -252,7 +269,7 @@ void StreamTask::TakeCheckpoint(const CheckpointBarrier& barrier, int64_t alignm
 }
 
 void StreamTask::OnCheckpointOver(CheckpointId id, bool completed) {
-  if (phase_ != TaskPhase::kRunning && phase_ != TaskPhase::kDrained) return;
+  if (broken_channel_.has_value() || (phase_ != TaskPhase::kRunning && phase_ != TaskPhase::kDrained)) return;
   if (!completed) {
     if (gate_ != nullptr) gate_->aligner().OnAbort(id);
     if (root_trigger_.has_value() && root_trigger_->id <= id) root_trigger_.reset();
@@ -395,7 +412,7 @@ void StreamTask::CheckChannels() {
   for (const auto& partition : partitions_) {
     if (status.ok()) status = partition->health();
   }
-  if (!status.ok()) throw std::runtime_error("a channel broke: " + status.ToString());
+  if (!status.ok()) throw ChannelBroken{status.message()};
 }
 
 void StreamTask::PublishCounters() {

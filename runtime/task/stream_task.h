@@ -100,6 +100,7 @@ class StreamTask final : public Steppable {
   void Post(std::function<void()> mail);
   void SetPhase(TaskPhase next);
   StepResult DoStep(int64_t now_ns);
+  StepResult StepBroken(int64_t now_ns);
   bool HandleMail();
   void Initialize();
   void MakePartitions();
@@ -140,6 +141,8 @@ class StreamTask final : public Steppable {
   int64_t watermark_ = kMinWatermark;
 
   std::optional<int64_t> next_wake_ns_;
+  std::optional<std::string> broken_channel_;  // Why one broke; nothing is processed any more.
+  int64_t broken_at_ns_ = 0;
   int64_t last_flush_check_ns_ = 0;
   int64_t last_health_check_ns_ = 0;
   TaskCounters counters_;

@@ -2,11 +2,17 @@
 #pragma once
 
 #include <functional>
+#include <string>
 
 namespace weir {
 
 // Thrown through user code when a waiting task is cancelled; caught in StreamTask::Step.
 struct TaskCancelled {};
+
+// Thrown when a channel broke: the peer is most likely gone, and whoever watches it knows why.
+struct ChannelBroken {
+  std::string reason;
+};
 
 // Thread: task.
 class TaskWaiter {
