@@ -77,6 +77,8 @@ start() {
   fi
   mkdir -p "$WEIR_LOG_DIR"
   lock
+  # Those that died are not to be stopped later on; older ones keep their lines, which number the log files.
+  while ((${#pids[@]} > 0)) && ! is_running "${pids[-1]}"; do unset 'pids[-1]'; done
   local pid running=0
   for pid in "${pids[@]}"; do
     if is_running "$pid"; then running=$((running + 1)); fi
@@ -113,11 +115,11 @@ start() {
   done
 }
 
-# end PID: SIGTERM, then SIGKILL.
+# end PID: SIGTERM, then SIGKILL. Fails when it did not run.
 end() {
   if ! is_running "$1"; then
     echo "No $daemon daemon (pid: $1) is running anymore on $HOST."
-    return 0
+    return 1
   fi
   echo "Stopping $daemon daemon (pid: $1) on host $HOST."
   kill -TERM "$1" 2>/dev/null || true
@@ -132,17 +134,22 @@ end() {
   done
 }
 
+# The newest one that runs.
 stop() {
-  lock
-  if ((${#pids[@]} == 0)); then
+  local pid found=false
+  while true; do
+    lock
+    if ((${#pids[@]} == 0)); then
+      unlock
+      $found || echo "No $daemon daemon to stop on host $HOST."
+      return 0
+    fi
+    pid=${pids[-1]}
+    unset 'pids[-1]'
     unlock
-    echo "No $daemon daemon to stop on host $HOST."
-    return 0
-  fi
-  local pid=${pids[-1]}
-  unset 'pids[-1]'
-  unlock
-  end "$pid"
+    found=true
+    if end "$pid"; then return 0; fi
+  done
 }
 
 stop_all() {
@@ -151,7 +158,7 @@ stop_all() {
   pids=()
   unlock
   ((${#all[@]} > 0)) || echo "No $daemon daemon to stop on host $HOST."
-  for pid in "${all[@]}"; do end "$pid"; done
+  for pid in "${all[@]}"; do end "$pid" || true; done
 }
 
 case $action in

@@ -84,6 +84,21 @@ echo $$ >"$taskmanager_pids"
 run 0 "$taskmanager" stop
 says "^No taskexecutor daemon \(pid: $$\) is running anymore on here\.$"
 
+# After a crash of the newest and another start, as many stops as starts that live end all.
+run 0 "$taskmanager" start
+first=$(cat "$taskmanager_pids")
+run 0 "$taskmanager" start
+second=$(tail -n 1 "$taskmanager_pids")
+kill -KILL "$second"
+run 0 "$taskmanager" start
+third=$(tail -n 1 "$taskmanager_pids")
+printf '%s\n' "$first" "$second" "$third" >"$taskmanager_pids"
+run 0 "$taskmanager" stop
+says "^Stopping taskexecutor daemon \(pid: $third\)"
+run 0 "$taskmanager" stop
+says "^No taskexecutor daemon \(pid: $second\) is running anymore on here\.$"
+says "^Stopping taskexecutor daemon \(pid: $first\)"
+
 run 0 "$taskmanager" start
 run 0 "$taskmanager" start
 says '^\[INFO\] 1 instance\(s\) of taskexecutor are already running on here\.$'
