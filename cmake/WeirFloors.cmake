@@ -13,6 +13,7 @@ target_precompile_headers(weir_pch_host PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.h)
 
 add_library(weir SHARED ${CMAKE_SOURCE_DIR}/cmake/libweir.cc)
 set_target_properties(weir PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION 0)
+add_library(Weir::weir ALIAS weir)
 
 function(weir_library)
   cmake_parse_arguments(ARG "OUTSIDE_LIBWEIR;NO_PCH" "NAME;FLOOR" "SOURCES;DEPS;EXTERNAL" ${ARGN})
