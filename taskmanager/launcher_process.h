@@ -1,0 +1,30 @@
+// The launcher: a small process with one thread, forked from the TaskManager before that has any. It starts the workers, so that
+// PR_SET_PDEATHSIG follows a thread that lives as long as the process, and kills them all when its socket is at its end.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "proto/file_descriptor.h"
+
+namespace weir {
+
+// Packets of the launcher's socket (SOCK_SEQPACKET), both ends from one program.
+struct LauncherRequest {
+  enum class Kind : uint32_t { kLaunch = 1, kKill = 2 };  // A launch brings 3 descriptors: control, output, error.
+  Kind kind = Kind::kLaunch;
+  uint64_t serial = 0;
+};
+struct LauncherReply {
+  enum class Kind : uint32_t { kStarted = 1, kExited = 2, kNotStarted = 3 };
+  Kind kind = Kind::kStarted;
+  uint64_t serial = 0;
+  int32_t process_id = 0;
+  int32_t wait_status = 0;  // Of kExited.
+  char reason[240] = {};    // Of kNotStarted; ends with a zero.
+};
+
+// Forks. Call it first thing in main: the process must have one thread. Returns the TaskManager's end of the socket.
+StatusOr<FileDescriptor> ForkLauncher(const std::string& worker_program);
+
+}  // namespace weir

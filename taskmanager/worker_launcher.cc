@@ -1,0 +1,8 @@
+#include "taskmanager/worker_launcher.h"
+
+namespace weir {
+
+WorkerLauncherEvents::~WorkerLauncherEvents() = default;
+WorkerLauncher::~WorkerLauncher() = default;
+
+}  // namespace weir
