@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
@@ -47,7 +48,7 @@ int Fail(const weir::Status& status) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const weir::StatusOr<weir::ConfigArguments> arguments = weir::TakeConfigArguments({argv, static_cast<size_t>(argc)});
+  const weir::StatusOr<weir::ConfigArguments> arguments = weir::TakeConfigArguments({argv + 1, static_cast<size_t>(std::max(1, argc)) - 1});
   if (!arguments.ok()) return Fail(arguments.status());
   for (const std::string& argument : arguments->rest) {
     if (argument == "-h" || argument == "--help") return std::fputs(kHelp, stdout), 0;
