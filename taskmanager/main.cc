@@ -122,4 +122,4 @@ int Main(std::span<const char* const> arguments) {
 }  // namespace
 }  // namespace weir
 
-int main(int argc, char** argv) { return weir::Main({argv, static_cast<size_t>(argc)}); }
+int main(int argc, char** argv) { return weir::Main({argv + 1, static_cast<size_t>(argc > 0 ? argc - 1 : 0)}); }
