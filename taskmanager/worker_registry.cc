@@ -35,7 +35,7 @@ void WorkerRegistry::Create(JobId job, const StartRequest& request, Actions& act
   worker.attempt = request.attempt;
   worker.identity = request.identity;
   worker.deadline_ms = now_ms_ + options_.start_timeout_ms;
-  actions.push_back(Action::Fetch{worker.serial, job});
+  actions.emplace_back(Action::Fetch{worker.serial, job});
 }
 
 void WorkerRegistry::On(const Event::StartRequested& event, Actions& actions) {
@@ -43,13 +43,13 @@ void WorkerRegistry::On(const Event::StartRequested& event, Actions& actions) {
   const auto found = workers_.find(event.job);
   if (found == workers_.end()) {
     if (workers_.size() < options_.worker_count_max) return Create(event.job, request, actions);
-    actions.push_back(Action::ReportFailed{event.job, event.attempt, ResourceExhausted("too many workers on this TaskManager, limit=" + std::to_string(options_.worker_count_max))});
+    actions.emplace_back(Action::ReportFailed{event.job, event.attempt, ResourceExhausted("too many workers on this TaskManager, limit=" + std::to_string(options_.worker_count_max))});
     return;
   }
   Worker& worker = found->second;
   const AttemptId newest = worker.next.has_value() ? worker.next->attempt : worker.attempt;
   if (event.attempt < newest) {
-    actions.push_back(Action::Ignored{"start request of a stale attempt"});
+    actions.emplace_back(Action::Ignored{"start request of a stale attempt"});
     return;
   }
   if (LeavesSoon(worker)) {
@@ -73,18 +73,18 @@ void WorkerRegistry::Reuse(JobId job, Worker& worker, Actions& actions) {
   if (!worker.running.empty() && worker.running_attempt < worker.attempt) {
     return Cancel(worker, {.attempt = worker.running_attempt, .deadline_ms = now_ms_ + options_.cancellation_timeout_ms, .asked = false, .ready_after = true}, actions);
   }
-  actions.push_back(Action::ReportReady{job, worker.attempt, worker.process_id});
+  actions.emplace_back(Action::ReportReady{job, worker.attempt, worker.process_id});
 }
 
 void WorkerRegistry::Cancel(Worker& worker, const Cancellation& cancellation, Actions& actions) {
   worker.cancellation = cancellation;
-  actions.push_back(Action::SendCancel{worker.serial, cancellation.attempt});
+  actions.emplace_back(Action::SendCancel{worker.serial, cancellation.attempt});
 }
 
 void WorkerRegistry::On(const Event::StopRequested& event, Actions& actions) {
   const auto found = workers_.find(event.job);
   if (found == workers_.end()) {
-    actions.push_back(Action::Ignored{"stop request without a worker"});
+    actions.emplace_back(Action::Ignored{"stop request without a worker"});
     return;
   }
   found->second.next.reset();
@@ -101,7 +101,7 @@ void WorkerRegistry::Stop(JobId job, const Status& reason, int64_t timeout_ms, A
   MoveTo(worker, State::kStopping);
   worker.end_reason = reason;
   worker.deadline_ms = now_ms_ + timeout_ms;
-  actions.push_back(Action::SendStop{worker.serial});
+  actions.emplace_back(Action::SendStop{worker.serial});
 }
 
 void WorkerRegistry::Kill(JobId job, const Status& reason, Actions& actions) {
@@ -110,17 +110,17 @@ void WorkerRegistry::Kill(JobId job, const Status& reason, Actions& actions) {
   if (worker.end_reason.ok()) worker.end_reason = reason;
   if (!worker.launched) return End(job, reason, actions);
   MoveTo(worker, State::kKilled);
-  actions.push_back(Action::Kill{worker.serial});
+  actions.emplace_back(Action::Kill{worker.serial});
 }
 
 void WorkerRegistry::End(JobId job, const Status& how, Actions& actions) {
   const auto found = workers_.find(job);
   const Worker worker = std::move(found->second);
   workers_.erase(found);
-  actions.push_back(Action::Forget{worker.serial, job});
-  actions.push_back(Action::ReportFailed{job, worker.attempt, worker.end_reason.ok() ? how : worker.end_reason});
+  actions.emplace_back(Action::Forget{worker.serial, job});
+  actions.emplace_back(Action::ReportFailed{job, worker.attempt, worker.end_reason.ok() ? how : worker.end_reason});
   if (worker.cancellation.has_value() && worker.cancellation->asked) {
-    actions.push_back(Action::ReportTasksCancelled{job, worker.cancellation->attempt});
+    actions.emplace_back(Action::ReportTasksCancelled{job, worker.cancellation->attempt});
   }
   if (worker.next.has_value()) Create(job, *worker.next, actions);
 }
@@ -128,7 +128,7 @@ void WorkerRegistry::End(JobId job, const Status& how, Actions& actions) {
 void WorkerRegistry::On(const Event::CancelRequested& event, Actions& actions) {
   const auto found = workers_.find(event.job);
   if (found == workers_.end() || found->second.state < State::kReady) {  // No tasks here.
-    actions.push_back(Action::ReportTasksCancelled{event.job, event.attempt});
+    actions.emplace_back(Action::ReportTasksCancelled{event.job, event.attempt});
     return;
   }
   Worker& worker = found->second;
@@ -146,7 +146,7 @@ void WorkerRegistry::On(const Event::CancelRequested& event, Actions& actions) {
 void WorkerRegistry::On(const Event::TasksDeployed& event, Actions& actions) {
   const auto found = workers_.find(event.job);
   if (found == workers_.end() || found->second.state != State::kReady || event.attempt < found->second.attempt) {
-    actions.push_back(Action::Ignored{"deployment without a worker for it"});
+    actions.emplace_back(Action::Ignored{"deployment without a worker for it"});
     return;
   }
   found->second.attempt = event.attempt;
@@ -161,7 +161,7 @@ std::map<JobId, WorkerRegistry::Worker>::iterator WorkerRegistry::Find(WorkerSer
 void WorkerRegistry::On(const Event::ArtifactFetched& event, Actions& actions) {
   const auto found = Find(event.serial);
   if (found == workers_.end() || found->second.state != State::kFetching) {
-    actions.push_back(Action::Ignored{"library of a worker that is not wanted any more"});
+    actions.emplace_back(Action::Ignored{"library of a worker that is not wanted any more"});
     return;
   }
   if (!event.status.ok()) return End(found->first, event.status.WithContext("the job's library cannot be fetched"), actions);
@@ -169,7 +169,7 @@ void WorkerRegistry::On(const Event::ArtifactFetched& event, Actions& actions) {
   MoveTo(found->second, State::kLaunching);
   found->second.deadline_ms = deadline_ms;
   found->second.launched = true;
-  actions.push_back(Action::Launch{event.serial});
+  actions.emplace_back(Action::Launch{event.serial});
 }
 
 void WorkerRegistry::On(const Event::ProcessStarted& event, Actions& actions) {
@@ -180,17 +180,17 @@ void WorkerRegistry::On(const Event::ProcessStarted& event, Actions& actions) {
   const std::optional<int64_t> deadline_ms = found->second.deadline_ms;
   MoveTo(found->second, State::kLoading);
   found->second.deadline_ms = deadline_ms;
-  actions.push_back(Action::SendStart{event.serial, found->second.attempt});
+  actions.emplace_back(Action::SendStart{event.serial, found->second.attempt});
 }
 
 void WorkerRegistry::On(const Event::Ready& event, Actions& actions) {
   const auto found = Find(event.serial);
   if (found == workers_.end() || found->second.state != State::kLoading) {
-    actions.push_back(Action::Ignored{"worker is ready, but not expected to be"});
+    actions.emplace_back(Action::Ignored{"worker is ready, but not expected to be"});
     return;
   }
   MoveTo(found->second, State::kReady);
-  actions.push_back(Action::ReportReady{found->first, found->second.attempt, found->second.process_id});
+  actions.emplace_back(Action::ReportReady{found->first, found->second.attempt, found->second.process_id});
 }
 
 void WorkerRegistry::On(const Event::Failed& event, Actions& actions) {
@@ -214,12 +214,12 @@ void WorkerRegistry::On(const Event::TasksCancelled& event, Actions& actions) {
   Worker& worker = found->second;
   if (worker.running_attempt <= event.attempt) worker.running.clear();
   if (!worker.cancellation.has_value() || event.attempt < worker.cancellation->attempt) {
-    actions.push_back(Action::Ignored{"tasks of an older attempt were cancelled"});
+    actions.emplace_back(Action::Ignored{"tasks of an older attempt were cancelled"});
     return;
   }
   const Cancellation done = *worker.cancellation;
   worker.cancellation.reset();
-  if (done.asked) actions.push_back(Action::ReportTasksCancelled{found->first, done.attempt});
+  if (done.asked) actions.emplace_back(Action::ReportTasksCancelled{found->first, done.attempt});
   if (done.ready_after && worker.state == State::kReady) Reuse(found->first, worker, actions);
 }
 
