@@ -137,11 +137,11 @@ class Launcher {
 
 }  // namespace
 
-StatusOr<FileDescriptor> ForkLauncher(const std::string& worker_program) {
+StatusOr<ForkedLauncher> ForkLauncher(const std::string& worker_program) {
   ASSIGN_OR_RETURN(DescriptorPair sockets, NewSocketPair(SOCK_SEQPACKET));
   const pid_t launcher = ::fork();
   if (launcher < 0) return Unavailable(std::string("the launcher cannot be forked: ") + std::strerror(errno));
-  if (launcher > 0) return std::move(sockets.first);
+  if (launcher > 0) return ForkedLauncher{launcher, std::move(sockets.first)};
 
   sockets.first.Close();
   ::prctl(PR_SET_NAME, "weir-launcher");

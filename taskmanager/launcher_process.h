@@ -2,6 +2,8 @@
 // PR_SET_PDEATHSIG follows a thread that lives as long as the process, and kills them all when its socket is at its end.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <string>
 
@@ -24,7 +26,11 @@ struct LauncherReply {
   char reason[240] = {};    // Of kNotStarted; ends with a zero.
 };
 
-// Forks. Call it first thing in main: the process must have one thread. Returns the TaskManager's end of the socket.
-StatusOr<FileDescriptor> ForkLauncher(const std::string& worker_program);
+struct ForkedLauncher {
+  pid_t process_id = 0;
+  FileDescriptor socket;  // The TaskManager's end.
+};
+// Call it first thing in main: the process must have one thread.
+StatusOr<ForkedLauncher> ForkLauncher(const std::string& worker_program);
 
 }  // namespace weir

@@ -72,13 +72,15 @@ sigset_t BlockSignals() {
   return ends;
 }
 
-Status Run(const ConfigArguments& arguments, FileDescriptor launcher_socket) {
+Status Run(const ConfigArguments& arguments) {
+  // While there is one thread.
+  ASSIGN_OR_RETURN(ForkedLauncher forked, ForkLauncher(ProgramDirectory() + "/weir-worker"));
   ASSIGN_OR_RETURN(const Configuration configuration, LoadConfiguration(arguments.config_dir, arguments.dynamic_properties));
   RETURN_IF_ERROR(SetUpLog(configuration));
   for (const std::string& warning : configuration.warnings()) LOG_WARN("Configuration: {}", warning);
   const sigset_t ends = BlockSignals();
 
-  ProcessLauncher launcher(std::move(launcher_socket));
+  ProcessLauncher launcher(std::move(forked));
   TaskManagerOptions options = TaskManagerOptions::From(configuration);
   options.on_fatal = [](const Status&) {
     failed = true;
@@ -102,10 +104,8 @@ Status Run(const ConfigArguments& arguments, FileDescriptor launcher_socket) {
 }
 
 int Main(std::span<const char* const> arguments) {
-  // While there is one thread.
-  StatusOr<FileDescriptor> launcher_socket = ForkLauncher(ProgramDirectory() + "/weir-worker");
   const StatusOr<ConfigArguments> parsed = TakeConfigArguments(arguments);
-  Status status = !parsed.ok() ? parsed.status() : launcher_socket.status();
+  Status status = parsed.status();
   if (status.ok() && !parsed->rest.empty()) {
     if (parsed->rest.front() == "--help" || parsed->rest.front() == "-h") {
       std::fputs(kUsage, stdout);
@@ -113,7 +113,7 @@ int Main(std::span<const char* const> arguments) {
     }
     status = InvalidArgument("unknown argument \"" + parsed->rest.front() + "\"; --help explains all of them");
   }
-  if (status.ok()) status = Run(*parsed, std::move(*launcher_socket));
+  if (status.ok()) status = Run(*parsed);
   if (status.ok()) return 0;
   std::fprintf(stderr, "weir-taskmanager: %s\n", status.message().c_str());
   return 1;

@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 
 #include <array>
 #include <cerrno>
@@ -11,7 +12,6 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "proto/child_process.h"
-#include "taskmanager/launcher_process.h"
 
 namespace weir {
 namespace {
@@ -103,6 +103,8 @@ void ProcessLauncher::Stop() {
 void ProcessLauncher::Join() {
   CHECK(stopping_.load());
   if (reader_.joinable()) reader_.join();
+  while (::waitpid(launcher_id_, nullptr, 0) < 0 && errno == EINTR) {
+  }
 }
 
 }  // namespace weir

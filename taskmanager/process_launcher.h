@@ -5,7 +5,9 @@
 #include <mutex>
 #include <set>
 #include <thread>
+#include <utility>
 
+#include "taskmanager/launcher_process.h"
 #include "taskmanager/worker_launcher.h"
 
 namespace weir {
@@ -13,7 +15,7 @@ namespace weir {
 // A thread of its own reads the launcher's replies. The destructor CHECKs Stop and Join, if started.
 class ProcessLauncher final : public WorkerLauncher {
  public:
-  explicit ProcessLauncher(FileDescriptor socket) : socket_(std::move(socket)) {}  // Of ForkLauncher.
+  explicit ProcessLauncher(ForkedLauncher launcher) : launcher_id_(launcher.process_id), socket_(std::move(launcher.socket)) {}
   ~ProcessLauncher() override;
 
   void Start(WorkerLauncherEvents& events) override;
@@ -25,6 +27,7 @@ class ProcessLauncher final : public WorkerLauncher {
  private:
   void ReadReplies();
 
+  const pid_t launcher_id_;
   const FileDescriptor socket_;
   WorkerLauncherEvents* events_ = nullptr;  // Set by Start.
   std::atomic<bool> stopping_{false};
