@@ -93,6 +93,12 @@ start() {
   setsid "$program" --configDir "$WEIR_CONF_DIR" "$@" </dev/null >"$out" 2>"$log" 9>&- &
   pid=$!
   pids+=("$pid")
+  # Not before it is the program that others look for: they would take its line for that of a dead one.
+  local tries
+  for ((tries = 0; tries < 500; ++tries)); do
+    if is_running "$pid" || ! kill -0 "$pid" 2>/dev/null; then break; fi
+    sleep 0.005
+  done
   unlock
 
   local deadline=$((SECONDS + WEIR_START_TIMEOUT))
