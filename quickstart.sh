@@ -20,8 +20,9 @@ task_manager_pids=$WEIR_PID_DIR/weir-quickstart-taskexecutor.pid
 stop_command="WEIR_CONF_DIR=$WEIR_CONF_DIR WEIR_LOG_DIR=$WEIR_LOG_DIR WEIR_PID_DIR=$WEIR_PID_DIR WEIR_IDENT_STRING=quickstart $root/deploy/stop-cluster.sh"
 
 say() { printf '\n== %s\n' "$*"; }
+reason=""
 fail() {
-  echo "quickstart: $*" >&2
+  reason=": $*"
   exit 1
 }
 started=false
@@ -30,7 +31,6 @@ finish() {
   local code=$?
   trap - EXIT
   if ((code != 0)); then
-    echo "quickstart failed, exit code $code." >&2
     local file
     for file in "$work"/info.json "$work"/log/*.out "$work"/log/*.log; do
       if [[ -s $file ]]; then
@@ -39,6 +39,7 @@ finish() {
       fi
     done
     if $started; then deploy/stop-cluster.sh >&2 || true; fi
+    echo "quickstart failed with exit code $code$reason" >&2
   fi
   exit "$code"
 }
