@@ -23,7 +23,7 @@ class LeaderLink {
     int64_t heartbeat_interval_ms = 1'000;
     int64_t heartbeat_timeout_ms = 10'000;
     int64_t backoff_initial_ms = 100;
-    int64_t backoff_max_ms = 10'000;
+    int64_t backoff_max_ms = 2'000;
   };
   enum class State : uint8_t { kWaiting, kConnecting, kRegistered };
   enum class Verdict : uint8_t {

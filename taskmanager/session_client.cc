@@ -36,10 +36,9 @@ std::shared_ptr<grpc::Channel> NewChannel(const std::string& address) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(static_cast<int>(kMessageBytesMax));
   arguments.SetMaxSendMessageSize(static_cast<int>(kMessageBytesMax));
-  // The pauses between sessions are ours (LeaderLink); gRPC's own must not add to them.
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1'000);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1'000);
+  // The pauses between sessions are ours (LeaderLink): a channel that has failed would answer from memory for a while, so each
+  // session has a channel of its own that shares nothing.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
 }
@@ -49,10 +48,13 @@ std::shared_ptr<grpc::Channel> NewChannel(const std::string& address) {
 // One stream. The reader opens it, reads to its end and reports; the writer takes the queue.
 class SessionClient::Stream {
  public:
-  Stream(uint64_t number, proto::SessionService::Stub& stub, const SessionCallbacks& callbacks) : number_(number), callbacks_(callbacks) {
-    reader_ = std::thread([this, &stub] { Read(stub); });
+  Stream(uint64_t number, const std::string& address, const SessionCallbacks& callbacks)
+      : number_(number), callbacks_(callbacks), stub_(proto::SessionService::NewStub(NewChannel(address))) {
+    reader_ = std::thread([this] { Read(); });
     pthread_setname_np(reader_.native_handle(), "session-reader");
   }
+
+  proto::SessionService::Stub& stub() { return *stub_; }  // Thread-safe, as long as the stream lives.
 
   bool Send(const proto::TaskManagerEvent& event) {
     const size_t size = event.ByteSizeLong();
@@ -84,8 +86,8 @@ class SessionClient::Stream {
  private:
   using Rpc = grpc::ClientReaderWriter<proto::TaskManagerEvent, proto::JobManagerCommand>;
 
-  void Read(proto::SessionService::Stub& stub) {
-    const std::unique_ptr<Rpc> rpc = stub.Session(&context_);
+  void Read() {
+    const std::unique_ptr<Rpc> rpc = stub_->Session(&context_);
     std::thread writer([this, &rpc] { Write(*rpc); });
     pthread_setname_np(writer.native_handle(), "session-writer");
     proto::JobManagerCommand command;
@@ -123,6 +125,7 @@ class SessionClient::Stream {
 
   const uint64_t number_;
   const SessionCallbacks& callbacks_;
+  const std::unique_ptr<proto::SessionService::Stub> stub_;
   grpc::ClientContext context_;
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -135,11 +138,11 @@ class SessionClient::Stream {
 };
 
 struct SessionClient::State {
-  State(const std::string& address, SessionCallbacks session_callbacks)
-      : callbacks(std::move(session_callbacks)), stub(proto::SessionService::NewStub(NewChannel(address))) {}
+  State(std::string job_manager_address, SessionCallbacks session_callbacks)
+      : address(std::move(job_manager_address)), callbacks(std::move(session_callbacks)) {}
 
+  const std::string address;
   const SessionCallbacks callbacks;
-  const std::unique_ptr<proto::SessionService::Stub> stub;
   uint64_t last_number = 0;
   std::mutex mutex;
   std::shared_ptr<Stream> stream;             // Guarded by mutex; shared with senders that are just using it.
@@ -155,7 +158,7 @@ SessionClient::~SessionClient() { CHECK(state_->joined); }
 uint64_t SessionClient::Open() {
   Close();
   const uint64_t number = ++state_->last_number;
-  auto stream = std::make_shared<Stream>(number, *state_->stub, state_->callbacks);
+  auto stream = std::make_shared<Stream>(number, state_->address, state_->callbacks);
   std::lock_guard lock(state_->mutex);
   state_->stream = std::move(stream);
   return number;
@@ -193,14 +196,17 @@ bool SessionClient::Send(const proto::TaskManagerEvent& event) {
 Status SessionClient::Download(const std::string& hash, const std::function<Status(std::string_view)>& take) {
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(kDownloadTimeoutSeconds));
+  std::shared_ptr<Stream> stream;  // Its connection; the download does not depend on the session otherwise.
   {
     std::lock_guard lock(state_->mutex);
     if (state_->stopped) return Cancelled("artifact download: the TaskManager stops");
+    stream = state_->stream;
+    if (stream == nullptr) return Unavailable("artifact download: no session with the JobManager");
     state_->downloads.insert(&context);
   }
   proto::DownloadArtifactRequest request;
   request.set_hash(hash);
-  const std::unique_ptr<grpc::ClientReader<proto::ArtifactChunk>> rpc = state_->stub->DownloadArtifact(&context, request);
+  const std::unique_ptr<grpc::ClientReader<proto::ArtifactChunk>> rpc = stream->stub().DownloadArtifact(&context, request);
   proto::ArtifactChunk chunk;
   Status taken;
   while (taken.ok() && rpc->Read(&chunk)) taken = take(chunk.data());
