@@ -54,7 +54,7 @@ measure() { # name
   local rates=()
   for run in $(seq "$runs"); do
     rm -rf "$work/out"
-    result=$("$bin/weir" run -m "$address" -p 2 "$bin/../examples/keyed_count.so" --records "$records" --keys "$keys" --output "$work/out")
+    result=$("$bin/weir" run -m "$address" -p 2 "$root/build/release/benchmarks/keyed_count.so" --records "$records" --keys "$keys" --output "$work/out")
     actual=$(cat "$work"/out/part-*)
     [ "$actual" = "$expected" ] || { echo "$1: wrong result '$actual', expected '$expected'"; exit 1; }
     rates+=("$(awk -v n="$records" '/Job Runtime/ { printf "%.1f", n / $3 / 1000 }' <<<"$result")")
