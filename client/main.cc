@@ -7,6 +7,9 @@
 #include "base/ids.h"
 #include "base/options.h"
 #include "client/commands.h"
+#include "minicluster/mini_cluster.h"
+#include "proto/planning/planner_process.h"
+#include "runtime/graph/job_graph.h"
 
 namespace {
 
@@ -36,6 +39,22 @@ int Prepare(const Common& common, weir::CommandContext& context) {
   return 0;
 }
 
+// Runs the job on a cluster inside this process.
+int RunLocal(weir::CommandContext context, const weir::RunOptions& run) {
+  const weir::StatusOr<weir::PlannedJob> planned = weir::PlanForRun(context, run);
+  if (!planned.ok()) return weir::FailCommand(planned.status());
+  weir::MiniCluster::Options options;
+  // Enough for any slot sharing.
+  for (const weir::JobVertex& vertex : planned->graph.vertices) options.slots += vertex.parallelism;
+  options.dynamic_properties = context.configuration.AsDynamicProperties();
+  weir::StatusOr<std::unique_ptr<weir::MiniCluster>> cluster = weir::MiniCluster::Start(options);
+  if (!cluster.ok()) return weir::FailCommand(cluster.status());
+  context.address = (*cluster)->address();
+  const int code = weir::RunJob(context, run);
+  (*cluster)->Stop();
+  return code;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -43,6 +62,7 @@ int main(int argc, char** argv) {
                "  weir build job.cc -o job.so                 compile a job\n"
                "  weir run job.so --input /data/in            run it and wait for its end\n"
                "  weir run -d -p 8 job.so                     run it with parallelism 8 and return at once\n"
+               "  weir run --local job.so                     run it inside this process\n"
                "  weir list                                   jobs that run or wait\n"
                "  weir info JOB-ID                            state, checkpoints and failures of a job\n"
                "  weir cancel JOB-ID                          end it; its last checkpoint stays\n"};
@@ -55,6 +75,7 @@ int main(int argc, char** argv) {
   weir::BuildOptions build;
   std::string job_id;
   std::string target;
+  bool local = false;
 
   CLI::App* const run_action = app.add_subcommand("run", "Submits a job and waits for its end");
   AddCommon(run_action, common);
@@ -62,6 +83,7 @@ int main(int argc, char** argv) {
   run_action->add_option("-p,--parallelism", run.parallelism, "Parallelism of operators that set none")->check(CLI::Range(1, 32'768));
   run_action->add_option("-s,--from-savepoint,--fromSavepoint", run.from_savepoint, "Start from a savepoint or checkpoint: its directory or _metadata");
   run_action->add_flag("-n,--allow-non-restored-state,--allowNonRestoredState", run.allow_non_restored_state, "Drop state of operators that the job no longer has");
+  run_action->add_flag("--local", local, "Run it in this process, without a cluster: for debugging");
   run_action->add_option("library", run.library, "The job: a shared library made by `weir build`; what follows are the job's arguments")->required();
   run_action->prefix_command();
 
@@ -108,7 +130,8 @@ int main(int argc, char** argv) {
   if (Prepare(common, context) != 0) return 1;
   if (run_action->parsed()) {
     run.arguments = run_action->remaining();
-    return weir::RunJob(context, run);
+    if (local && run.detached) return weir::FailCommand(weir::InvalidArgument("--local and --detached exclude each other"));
+    return local ? RunLocal(context, run) : weir::RunJob(context, run);
   }
   if (list_action->parsed()) return weir::ListJobs(context, list);
   if (cancel_action->parsed()) return weir::CancelJob(context, job_id);
