@@ -182,6 +182,8 @@ void JobMaster::Apply(const SchedulerAction::Any& action) {
           command.mutable_stop_worker();
           cluster_.Send(chosen.task_manager, std::move(command));
         } else if constexpr (std::is_same_v<Action, SchedulerAction::StartCheckpointing>) {
+          // All tasks run.
+          if (!recoveries_.empty() && recoveries_.back().running_at_ms == 0) recoveries_.back().running_at_ms = clock_.WallMillis();
           Raise(CoordinatorEvent::AttemptStarted{chosen.attempt, std::max(highest_used_, coordinator_->last_id()), clock_.WallMillis() - NowMs(),
                                                  chosen.finished, chosen.drained});
         } else if constexpr (std::is_same_v<Action, SchedulerAction::StopCheckpointing>) {
@@ -351,7 +353,6 @@ void JobMaster::Do(const CoordinatorAction::TriggerCheckpoint& action) {
   LOG_INFO("Triggering checkpoint {} (type=CHECKPOINT) @ {} for job {}.", action.id.value, action.timestamp_ms, submission_.id.ToHex());
   in_progress_ = action.id;
   triggered_at_ms_ = NowMs();
-  if (!recoveries_.empty() && recoveries_.back().running_at_ms == 0) recoveries_.back().running_at_ms = clock_.WallMillis();
   std::map<std::string, proto::JobManagerCommand> commands;
   for (const TaskPlacement& placement : scheduler_->placements()) {
     if (std::find(action.roots.begin(), action.roots.end(), placement.subtask) == action.roots.end()) continue;
