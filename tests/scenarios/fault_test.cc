@@ -1,0 +1,419 @@
+// Bad jobs beside a good one, hostile files, bytes and configuration, and the loss of the JobManager, on real daemons.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <sstream>
+
+#include "tests/scenarios/cluster.h"
+#include "tests/scenarios/scenario.h"
+#include "tests/scenarios/text_server.h"
+
+namespace weir::scenarios {
+namespace {
+
+
+
+std::string ReadWhole(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream bytes;
+  bytes << file.rdbuf();
+  return bytes.str();
+}
+
+void WriteWhole(const std::string& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
+
+// One cluster for the tests of a suite; its end is checked for leaks.
+class FaultTest : public ::testing::Test {
+ protected:
+  static constexpr auto kCancellationTimeout = std::chrono::seconds(2);
+
+  static void SetUpTestSuite() {
+    ClusterOptions options;
+    options.task_managers = 2;
+    options.slots = 4;
+    options.properties = {{"task.cancellation.timeout", "2 s"},
+                          {"heartbeat.interval", "200 ms"},
+                          {"heartbeat.timeout", "2 s"},
+                          {"jobmanager.artifact.size-max", "100mb"},
+                          {"taskmanager.network.handshake-timeout", "500 ms"}};
+    StatusOr<std::unique_ptr<Cluster>> started = Cluster::Start(options);
+    ASSERT_TRUE(started.ok()) << started.status().ToString();
+    cluster_ = std::move(*started);
+  }
+  static void TearDownTestSuite() {
+    if (cluster_ == nullptr) return;
+    const Status stopped = cluster_->Stop();
+    EXPECT_TRUE(stopped.ok()) << stopped.ToString();
+    cluster_.reset();
+  }
+  void TearDown() override {
+    const Status idle = cluster_->CheckIdle();
+    EXPECT_TRUE(idle.ok()) << idle.ToString();
+  }
+
+  // A keyed count on all TaskManagers that takes about `seconds`.
+  std::string SubmitGood(int seconds) {
+    good_output_ = cluster_->NewDirectory("good");
+    good_rows_ = 2'000 * seconds;
+    const StatusOr<std::string> job = cluster_->Submit({"-p", "2", JobPath("scenario_running_count"), "--rows", std::to_string(good_rows_), "--rows-per-second", "2000",
+                                                        "--output", good_output_});
+    EXPECT_TRUE(job.ok()) << job.status().ToString();
+    if (!job.ok()) return "";
+    const auto running = cluster_->AwaitJob(*job, [](const JobStatus& status) { return status.running(); });
+    EXPECT_TRUE(running.ok()) << running.status().ToString();
+    return *job;
+  }
+  void ExpectGoodUndisturbed(const std::string& job) {
+    const StatusOr<JobStatus> end = cluster_->AwaitEnd(job);
+    ASSERT_TRUE(end.ok()) << end.status().ToString();
+    EXPECT_EQ(end->state, "FINISHED") << end->failure;
+    EXPECT_EQ(end->restarts, 0u);
+    std::vector<int64_t> values;
+    for (int64_t value = 0; value < good_rows_; ++value) values.push_back(value);
+    EXPECT_EQ(NumberedDifference(CommittedLines(good_output_), values), "");
+  }
+  // A small job finishes: the cluster works.
+  void ExpectClusterWorks() {
+    const std::string output = cluster_->NewDirectory("works");
+    const StatusOr<CommandResult> result = cluster_->Command("run", {"-p", "2", JobPath("scenario_keyed_count"), "--rows", "1000", "--keys", "10", "--output", output});
+    ASSERT_TRUE(result.ok()) << result.status().ToString();
+    EXPECT_TRUE(result->ok()) << result->error;
+    EXPECT_EQ(CommittedLines(output).size(), 10u);
+  }
+  // `weir run` fails; what it says.
+  std::string RunToError(const std::vector<std::string>& arguments) {
+    const StatusOr<CommandResult> result = cluster_->Command("run", arguments);
+    if (!result.ok()) return result.status().ToString();
+    EXPECT_FALSE(result->ok()) << result->output;
+    last_output_ = result->output;
+    return result->error;
+  }
+  std::vector<std::string> BadJob(const std::string& how) {
+    return {"-p", "1", JobPath("scenario_bad_job"), "--how", how, "--output", cluster_->NewDirectory("bad")};
+  }
+
+  static std::unique_ptr<Cluster> cluster_;
+  std::string good_output_;
+  int64_t good_rows_ = 0;
+  std::string last_output_;
+};
+
+std::unique_ptr<Cluster> FaultTest::cluster_;
+
+// ---- Bad jobs beside a good one ----
+
+struct BadJobCase {
+  std::string how;
+  std::vector<std::string> said;  // By `weir run`, all of them.
+};
+
+void PrintTo(const BadJobCase& bad, std::ostream* out) { *out << bad.how; }
+
+class BadJobTest : public FaultTest, public ::testing::WithParamInterface<BadJobCase> {};
+
+TEST_P(BadJobTest, FailsAloneAndSaysWhy) {
+  const std::string good = SubmitGood(6);
+  const std::string error = RunToError(BadJob(GetParam().how));
+  for (const std::string& text : GetParam().said) EXPECT_NE(error.find(text), std::string::npos) << "no \"" << text << "\" in:\n" << error;
+  // `weir info` says the same afterwards.
+  const size_t at = last_output_.find("JobID ");
+  ASSERT_NE(at, std::string::npos) << last_output_;
+  const StatusOr<JobStatus> status = cluster_->Info(last_output_.substr(at + 6, 32));
+  ASSERT_TRUE(status.ok()) << status.status().ToString();
+  EXPECT_EQ(status->state, "FAILED");
+  for (const std::string& text : GetParam().said) EXPECT_NE(status->failure.find(text), std::string::npos) << "no \"" << text << "\" in:\n" << status->failure;
+  ExpectGoodUndisturbed(good);
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, BadJobTest,
+                         ::testing::Values(BadJobCase{"segfault", {"signal 11", "misbehave", "(1/1)", "WriteThroughNull"}},
+                                           BadJobCase{"abort", {"signal 6", "misbehave", "(1/1)", "Misbehave::Map"}},
+                                           BadJobCase{"exit", {"exited with code 0", "misbehave", "(1/1)"}},
+                                           BadJobCase{"throw", {"value 500 is beyond the pale", "misbehave", "(1/1)", "Misbehave::Map"}},
+                                           BadJobCase{"throw-int", {"misbehave", "(1/1)"}},
+                                           BadJobCase{"throw-open", {"no connection to the moon", "misbehave", "(1/1)"}},
+                                           BadJobCase{"bad-alloc", {"bad_alloc", "misbehave", "(1/1)"}}),
+                         [](const auto& info) {
+                           std::string name = info.param.how;
+                           std::erase(name, '-');
+                           return name;
+                         });
+
+TEST_F(FaultTest, EndlessLoopEndsWithinTheCancellationTimeout) {
+  const std::string good = SubmitGood(8);
+  const StatusOr<std::string> bad = cluster_->Submit(BadJob("loop"));
+  ASSERT_TRUE(bad.ok()) << bad.status().ToString();
+  // The good job's worker is on the same TaskManagers; the bad one has one more.
+  ASSERT_TRUE(cluster_->AwaitJob(*bad, [](const JobStatus& status) { return status.running(); }).ok());
+  // The loop begins with the 500th record, a quarter of a second after the start; the processor time of its worker tells.
+  ASSERT_TRUE(Eventually(std::chrono::seconds(20), [&] {
+    for (const pid_t worker : cluster_->Workers()) {
+      std::istringstream stat(ReadWhole("/proc/" + std::to_string(worker) + "/stat"));
+      std::string field;
+      for (int i = 1; i <= 14; ++i) stat >> field;  // utime; names of ours have no blanks.
+      if (std::atoi(field.c_str()) > ::sysconf(_SC_CLK_TCK)) return true;
+    }
+    return false;
+  }));
+  const auto begin = std::chrono::steady_clock::now();
+  ASSERT_TRUE(cluster_->Cancel(*bad).ok());
+  const StatusOr<JobStatus> end = cluster_->AwaitEnd(*bad);
+  const auto took = std::chrono::steady_clock::now() - begin;
+  ASSERT_TRUE(end.ok()) << end.status().ToString();
+  EXPECT_EQ(end->state, "CANCELED");
+  EXPECT_LT(took, kCancellationTimeout + std::chrono::seconds(3));
+  ExpectGoodUndisturbed(good);
+}
+
+TEST_F(FaultTest, CrashWhilePlanningIsAMessage) {
+  EXPECT_NE(RunToError(BadJob("throw-planning")).find("the plan failed"), std::string::npos);
+  const std::string error = RunToError(BadJob("segfault-planning"));
+  EXPECT_NE(error.find("signal 11"), std::string::npos) << error;
+  EXPECT_NE(error.find("WriteThroughNull"), std::string::npos) << error;
+}
+
+// ---- Hostile files ----
+
+TEST_F(FaultTest, FilesThatAreNoJobAreRefused) {
+  const std::string folder = cluster_->NewDirectory("files");
+  const std::string library = ReadWhole(JobPath("scenario_keyed_count"));
+  ASSERT_FALSE(library.empty());
+  WriteWhole(folder + "/text.so", "#!/bin/sh\necho no library\n");
+  WriteWhole(folder + "/empty.so", "");
+  WriteWhole(folder + "/truncated.so", library.substr(0, library.size() / 2));
+  std::string foreign = library;
+  const size_t note = foreign.find("abi=1;");
+  ASSERT_NE(note, std::string::npos);
+  foreign.replace(note, 6, "abi=9;");
+  WriteWhole(folder + "/foreign.so", foreign);
+  std::string no_entry = library;
+  for (size_t at = 0; (at = no_entry.find("weir_job_entry", at)) != std::string::npos;) no_entry[at] = 'W';
+  WriteWhole(folder + "/renamed.so", no_entry);
+
+  const std::pair<std::string, std::string> cases[] = {
+      {folder + "/text.so", "no ELF file"},         {folder + "/empty.so", "empty"},
+      {folder + "/truncated.so", "truncated"},      {folder + "/foreign.so", "built for another ABI"},
+      {folder + "/renamed.so", "no entry"},         {JobPath("scenario_no_entry"), "no WEIR_JOB entry"},
+      {folder + "/missing.so", "cannot be read"}};
+  for (const auto& [path, expected] : cases) {
+    const std::string error = RunToError({path, "--output", folder + "/out"});
+    EXPECT_NE(error.find(expected), std::string::npos) << path << ": " << error;
+    EXPECT_NE(error.find(path), std::string::npos) << path << ": " << error;
+  }
+  ExpectClusterWorks();
+}
+
+TEST_F(FaultTest, DamagedLibrariesNeverCrashTheCommand) {
+  const std::string folder = cluster_->NewDirectory("damaged");
+  const std::string library = ReadWhole(JobPath("scenario_keyed_count"));
+  const uint32_t seed = std::random_device()();
+  std::printf("seed %u\n", seed);
+  std::mt19937 random(seed);
+  for (int i = 0; i < 8; ++i) {
+    std::string damaged = library;
+    for (int flips = 0; flips < 40; ++flips) damaged[random() % 4'096] ^= static_cast<char>(1 << (random() % 8));
+    if (i % 2 == 0) damaged.resize(random() % damaged.size());
+    const std::string path = folder + "/" + std::to_string(i) + ".so";
+    WriteWhole(path, damaged);
+    const StatusOr<CommandResult> result = cluster_->Command("info", {path, "--output", folder + "/out"});
+    ASSERT_TRUE(result.ok()) << result.status().ToString();
+    EXPECT_TRUE(WIFEXITED(result->wait_status)) << DescribeEnd(result->wait_status) << " " << path;
+  }
+}
+
+TEST_F(FaultTest, LibraryBeyondTheSizeLimitIsRefused) {
+  const std::string folder = cluster_->NewDirectory("huge");
+  const std::string path = folder + "/huge.so";
+  std::filesystem::copy_file(JobPath("scenario_keyed_count"), path);
+  std::filesystem::resize_file(path, 150u << 20);  // Sparse; what follows the sections does not matter to the loader.
+  const std::string error = RunToError({path, "--output", folder + "/out"});
+  EXPECT_NE(error.find("jobmanager.artifact.size-max"), std::string::npos) << error;
+  ExpectClusterWorks();
+}
+
+// ---- Hostile bytes ----
+
+// What the other side answers until it closes or `timeout`; nothing when it refuses the connection.
+std::string Talk(const std::string& address, const std::string& bytes, bool close_write) {
+  const int socket = ConnectTo(address);
+  if (socket < 0) return "";
+  const timeval limit{.tv_sec = 3, .tv_usec = 0};
+  ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+  for (size_t sent = 0; sent < bytes.size();) {
+    const ssize_t count = ::send(socket, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+    if (count <= 0) break;
+    sent += static_cast<size_t>(count);
+  }
+  if (close_write) ::shutdown(socket, SHUT_WR);
+  std::string answer;
+  char piece[4'096];
+  for (ssize_t count; answer.size() < 65'536 && (count = ::recv(socket, piece, sizeof(piece), 0)) > 0;) answer.append(piece, static_cast<size_t>(count));
+  ::close(socket);
+  return answer;
+}
+
+TEST_F(FaultTest, GarbageOnItsPortsDoesNotDisturb) {
+  const uint32_t seed = std::random_device()();
+  std::printf("seed %u\n", seed);
+  std::mt19937 random(seed);
+  const std::string good = SubmitGood(6);
+  for (const std::string& address : {cluster_->data_address(0), cluster_->data_address(1), cluster_->job_manager_address()}) {
+    Talk(address, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", false);
+    Talk(address, "", true);
+    Talk(address, std::string(1, '\0'), true);
+    for (int i = 0; i < 10; ++i) {
+      std::string garbage(random() % 70'000, '\0');
+      for (char& byte : garbage) byte = static_cast<char>(random());
+      Talk(address, garbage, true);
+    }
+    Talk(address, std::string(4u << 20, '\xff'), true);
+  }
+  // Half a handshake that stays open ends at its time-out and takes nobody's place.
+  std::vector<int> silent;
+  for (int i = 0; i < 50; ++i) silent.push_back(ConnectTo(cluster_->data_address(i % 2)));
+  ExpectGoodUndisturbed(good);
+  ExpectClusterWorks();
+  for (const int socket : silent) {
+    char byte = 0;
+    const timeval limit{.tv_sec = 3, .tv_usec = 0};
+    ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    ssize_t count = 0;
+    while ((count = ::recv(socket, &byte, 1, 0)) > 0) {
+    }
+    EXPECT_TRUE(count == 0 || errno == ECONNRESET) << "a silent connection is still open after the handshake's time-out";
+    ::close(socket);
+  }
+}
+
+// ---- Configuration ----
+
+class ConfigurationTest : public FaultTest {
+ protected:
+  // Starts the daemon with this file; it must end by itself with an error, unless `starts`.
+  std::string Start(const std::string& program, const std::string& text, bool starts = false) {
+    const std::string folder = cluster_->NewDirectory("conf");
+    WriteWhole(folder + "/weir-conf.yaml", text);
+    ProcessOptions options;
+    options.command = {ProgramPath(program), "--configDir", folder, "-D", "jobmanager.rpc.port=0", "-D", "metrics.reporter.prom.port=0",
+                       "-D", "io.tmp.dirs=" + folder, "-D", "execution.checkpointing.dir=" + folder + "/checkpoints", "-D", "env.pid.dir=" + folder};
+    StatusOr<std::unique_ptr<Process>> process = Process::Start(options);
+    EXPECT_TRUE(process.ok());
+    if (starts) {
+      const StatusOr<std::string> line = (*process)->WaitForLine("listens on", kStartTimeout);
+      EXPECT_TRUE(line.ok()) << line.status().ToString();
+      (*process)->Signal(SIGTERM);
+    }
+    const StatusOr<int> end = (*process)->WaitForExit(std::chrono::seconds(15));
+    EXPECT_TRUE(end.ok()) << end.status().ToString();
+    EXPECT_TRUE(end.ok() && (*end == 0) == starts) << (end.ok() ? DescribeEnd(*end) : "") << (*process)->error();
+    return (*process)->error() + (*process)->output();
+  }
+};
+
+TEST_F(ConfigurationTest, TabsAreAnErrorWithFileAndLine) {
+  for (const char* program : {"weir-jobmanager", "weir-taskmanager"}) {
+    const std::string said = Start(program, "jobmanager:\n\trpc:\n\t\tport: 1\n");
+    EXPECT_NE(said.find("weir-conf.yaml:2"), std::string::npos) << said;
+  }
+}
+
+TEST_F(ConfigurationTest, WrongUnitsAreAnErrorWithFileAndLine) {
+  for (const char* program : {"weir-jobmanager", "weir-taskmanager"}) {
+    const std::string said = Start(program, "# comment\nheartbeat.timeout: 10 parsecs\n");
+    EXPECT_NE(said.find("weir-conf.yaml:2"), std::string::npos) << said;
+    EXPECT_NE(said.find("heartbeat.timeout"), std::string::npos) << said;
+    EXPECT_NE(said.find("10 parsecs"), std::string::npos) << said;
+  }
+}
+
+TEST_F(ConfigurationTest, UnknownKeysAreAWarningWithTheNearestName) {
+  const std::string said = Start("weir-jobmanager", "heartbeat.timeuot: 10 s\n", /*starts=*/true);
+  EXPECT_NE(said.find("heartbeat.timeuot"), std::string::npos) << said;
+  EXPECT_NE(said.find("nearest=heartbeat.timeout"), std::string::npos) << said;
+}
+
+// ---- Long calls ----
+
+TEST_F(FaultTest, TenMillionRowsOfOneCallNeedLittleMemory) {
+  constexpr int64_t kRows = 10'000'000;
+  const std::string output = cluster_->NewDirectory("flood");
+  const StatusOr<std::string> job = cluster_->Submit({"-p", "1", JobPath("scenario_flood"), "--rows", std::to_string(kRows), "--output", output});
+  ASSERT_TRUE(job.ok()) << job.status().ToString();
+  uint64_t peak = 0;
+  const auto watch = [&](const JobStatus& status) {
+    for (const pid_t worker : cluster_->Workers()) peak = std::max(peak, PeakMemoryBytes(worker));
+    return status.ended();
+  };
+  const StatusOr<JobStatus> end = cluster_->AwaitJob(*job, watch);
+  ASSERT_TRUE(end.ok()) << end.status().ToString();
+  EXPECT_EQ(end->state, "FINISHED") << end->failure;
+  EXPECT_EQ(end->restarts, 0u);
+  EXPECT_EQ(CommittedLines(output), std::vector<std::string>{"(" + std::to_string(kRows) + "," + std::to_string(kRows * (kRows + 1) / 2) + ")"});
+  // The rows alone would be 160 MB.
+  EXPECT_LT(peak, 96u << 20);
+  std::printf("peak memory %llu MB\n", static_cast<unsigned long long>(peak >> 20));
+}
+
+TEST_F(FaultTest, CallThatSleepsBeyondTheHeartbeatTimeoutIsLeftAlone) {
+  const char* const full = ::getenv("WEIR_SCENARIO_FULL");
+  const std::string output = cluster_->NewDirectory("sleep");
+  const StatusOr<CommandResult> result = cluster_->Command(
+      "run", {"--output", "json", "-p", "1", JobPath("scenario_flood"), "--sleep-ms", full != nullptr ? "30000" : "3000", "--rows", "4", "--output", output});
+  ASSERT_TRUE(result.ok()) << result.status().ToString();
+  EXPECT_TRUE(result->ok()) << result->error;
+  EXPECT_NE(result->output.find("\"restarts\": 0"), std::string::npos) << result->output;
+  EXPECT_EQ(CommittedLines(output), std::vector<std::string>{"(4,10)"});
+}
+
+// ---- The JobManager's loss ----
+
+class JobManagerLossTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ClusterOptions options;
+    options.task_managers = 2;
+    options.slots = 2;
+    options.properties = {{"heartbeat.interval", "200 ms"}, {"heartbeat.timeout", "2 s"}};
+    StatusOr<std::unique_ptr<Cluster>> started = Cluster::Start(options);
+    ASSERT_TRUE(started.ok()) << started.status().ToString();
+    cluster_ = std::move(*started);
+    output_ = cluster_->NewDirectory("out");
+    const StatusOr<std::string> job = cluster_->Submit({"-p", "4", JobPath("scenario_running_count"), "--rows", "8000", "--rows-per-second", "2000", "--output", output_});
+    ASSERT_TRUE(job.ok()) << job.status().ToString();
+    const auto running = cluster_->AwaitJob(*job, [](const JobStatus& status) { return status.running() && status.checkpoints_completed >= 2; });
+    ASSERT_TRUE(running.ok()) << running.status().ToString();
+    job_ = *job;
+  }
+  std::unique_ptr<Cluster> cluster_;
+  std::string output_;
+  std::string job_;
+};
+
+TEST_F(JobManagerLossTest, TaskManagersEndTheirWorkersWhenTold) {
+  ASSERT_TRUE(cluster_->KillJobManager().ok());
+  const Status stopped = cluster_->Stop();
+  EXPECT_TRUE(stopped.ok()) << stopped.ToString();
+}
+
+TEST_F(JobManagerLossTest, SecondJobManagerOnTheSameStorageWorks) {
+  ASSERT_TRUE(cluster_->RestartJobManager().ok());
+  // The TaskManagers come back by themselves: a new job gets its slots.
+  const std::string second = cluster_->NewDirectory("second");
+  const StatusOr<CommandResult> result = cluster_->Command("run", {"-p", "4", JobPath("scenario_keyed_count"), "--rows", "1000", "--keys", "10", "--output", second});
+  ASSERT_TRUE(result.ok()) << result.status().ToString();
+  EXPECT_TRUE(result->ok()) << result->error;
+  EXPECT_EQ(CommittedLines(second).size(), 10u);
+  const Status idle = cluster_->CheckIdle();
+  EXPECT_TRUE(idle.ok()) << idle.ToString();
+  const Status stopped = cluster_->Stop();
+  EXPECT_TRUE(stopped.ok()) << stopped.ToString();
+}
+
+}  // namespace
+}  // namespace weir::scenarios
