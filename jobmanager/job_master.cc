@@ -107,7 +107,11 @@ void JobMaster::OnEvent(const std::string& task_manager, const proto::TaskManage
       return Raise(SchedulerEvent::WorkerReady{FromProto(event.worker_ready().attempt()), task_manager});
     case proto::TaskManagerEvent::kWorkerFailed: {
       const Status failure = FromProto(event.worker_failed().failure());
-      LOG_WARN("Worker of job {} on {} failed: {}", submission_.id.ToHex(), task_manager, failure.ToString());
+      if (failure.code() == StatusCode::kCancelled) {
+        LOG_INFO("Worker of job {} on {} has ended: {}", submission_.id.ToHex(), task_manager, failure.message());
+      } else {
+        LOG_WARN("Worker of job {} on {} failed: {}", submission_.id.ToHex(), task_manager, failure.ToString());
+      }
       return Raise(SchedulerEvent::WorkerFailed{FromProto(event.worker_failed().attempt()), task_manager, failure, Jitter()});
     }
     case proto::TaskManagerEvent::kTasksCancelled:
@@ -317,7 +321,9 @@ void JobMaster::Do(const SchedulerAction::StatusChanged& action) {
   const JobStatus before = std::exchange(status_, action.status);
   LOG_INFO("Job {} ({}) switched from state {} to {}.", submission_.graph.name, submission_.id.ToHex(), JobStatusName(before), JobStatusName(status_));
   const int64_t now_ms = clock_.WallMillis();
-  if (!action.cause.ok()) {
+  // A job that restarted and then finished carries its old cause along.
+  const bool failing = status_ == JobStatus::kRestarting || status_ == JobStatus::kFailing || status_ == JobStatus::kFailed;
+  if (!action.cause.ok() && failing) {
     failure_ = action.cause;
     failure_at_ms_ = now_ms;
     LOG_WARN("Job {} failed: {}", submission_.id.ToHex(), failure_.ToString());
