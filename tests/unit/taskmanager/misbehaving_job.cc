@@ -12,12 +12,13 @@
 namespace {
 
 [[gnu::noinline]] void CrashHere() {
-  int* volatile nowhere = nullptr;
+  volatile int* volatile nowhere = nullptr;
   *nowhere = 1;
 }
 
 [[gnu::noinline]] int Recurse(int depth) {
   volatile char frame[1024] = {static_cast<char>(depth)};
+  if (depth < 0) return 0;  // Far beyond any stack.
   return Recurse(depth + 1) + frame[0];
 }
 
