@@ -83,6 +83,13 @@ void StreamTask::Cancel() {
   Post([] { throw TaskCancelled(); });
 }
 
+void StreamTask::BreakChannels(const std::string& why) {
+  Post([this, why] {
+    // One that has ended its work only waits for its channels to empty; nobody is left to take what is in them.
+    if (!broken_channel_.has_value()) throw ChannelBroken{why};
+  });
+}
+
 bool StreamTask::HandleMail() {
   if (!has_mail_.load(std::memory_order_acquire)) return false;
   std::vector<std::function<void()>> mail;

@@ -85,6 +85,8 @@ class StreamTask final : public Steppable {
   void NotifyCheckpoint(CheckpointId id, bool completed);
   void AttachSocket(uint32_t edge, uint32_t producer, int socket);
   void Cancel();
+  // A worker at the other end of some channel is lost (R32).
+  void BreakChannels(const std::string& why);
 
   SubtaskId subtask() const { return options_.deployment.subtask; }
   AttemptId attempt() const { return options_.attempt; }

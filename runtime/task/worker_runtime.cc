@@ -27,6 +27,7 @@ struct WorkerRuntime::Deployed {
   SlotTask slot_task;
   StreamTask* task = nullptr;  // The body of slot_task.
   MetricLabels labels;
+  std::set<std::string> peers;  // Data addresses of workers at the other ends of its channels.
   // Of the last Metrics() call, for values per second.
   mutable int64_t sampled_ns = 0;
   mutable std::array<int64_t, 3> sampled_times{};
@@ -84,7 +85,10 @@ WorkerRuntime::WorkerRuntime(WorkerOptions options, const JobPlan& plan, const C
       files_(NewPosixFileSystem()),
       layout_(options_.checkpoints_directory, options_.job),
       pool_(std::make_unique<ThreadPool>(ThreadPoolOptions{"snapshot", options_.snapshot_threads, 65'536})),
-      storage_(std::make_unique<SnapshotStorage>(SnapshotStorage{*files_, *pool_, clock, layout_, options_.inline_state_bytes_max})) {}
+      storage_(std::make_unique<SnapshotStorage>(SnapshotStorage{*files_, *pool_, clock, layout_, options_.inline_state_bytes_max})),
+      peers_(std::make_unique<PeerWatch>(options_.peer_timeout_ms, [this](AttemptId attempt, const std::string& address, const std::string& why) {
+        OnPeerLost(attempt, address, why);
+      })) {}
 
 WorkerRuntime::~WorkerRuntime() { CHECK(joined_); }
 
@@ -165,6 +169,7 @@ Status WorkerRuntime::Deploy(AttemptId attempt, std::vector<TaskDeployment> depl
       }
     }
   }
+  std::set<std::string> watched;
   for (uint32_t i = 0; i < deployments.size(); ++i) {
     const JobVertex& vertex = plan_.graph.vertices[deployments[i].subtask.vertex.value];
     Deployed& deployed = *made[i];
@@ -175,6 +180,14 @@ Status WorkerRuntime::Deploy(AttemptId attempt, std::vector<TaskDeployment> depl
                        {"task_attempt_id", attempt.ToString()},
                        {"task_attempt_num", std::to_string(attempt.restart)},
                        {"subtask_index", std::to_string(deployments[i].subtask.subtask)}};
+    for (const std::vector<GateDeployment>* const ends : {&deployments[i].gates, &deployments[i].partitions}) {
+      for (const GateDeployment& end : *ends) {
+        for (const ChannelPeer& peer : end.channels) {
+          if (peer.task_manager_id != options_.task_manager_id) deployed.peers.insert(peer.data_address);
+        }
+      }
+    }
+    watched.insert(deployed.peers.begin(), deployed.peers.end());
     StreamTask::Options task;
     task.attempt = attempt;
     task.job = options_.job;
@@ -201,9 +214,18 @@ Status WorkerRuntime::Deploy(AttemptId attempt, std::vector<TaskDeployment> depl
   for (const std::unique_ptr<Deployed>& deployed : tasks_) {
     deployed->loop.Post([task = deployed.get()] { task->loop.AddTask(&task->slot_task); });
   }
+  peers_->Watch(options_.job, attempt, watched);
   std::erase_if(pending_connections_, [this](const PendingConnection& pending) { return GiveToTask(pending.handshake, pending.socket); });
   DropStaleConnections();
   return Status::Ok();
+}
+
+void WorkerRuntime::OnPeerLost(AttemptId attempt, const std::string& address, const std::string& why) {
+  LOG_WARN("A worker at the other end of channels is lost, address={}, attempt={}: {}", address, attempt.ToString(), why);
+  std::lock_guard lock(tasks_mutex_);
+  for (const std::unique_ptr<Deployed>& deployed : tasks_) {
+    if (deployed->task->attempt() == attempt && deployed->peers.contains(address)) deployed->task->BreakChannels("worker at " + address + ": " + why);
+  }
 }
 
 void WorkerRuntime::TearDown() {
@@ -284,6 +306,7 @@ void WorkerRuntime::AttachConnection(const ChannelHandshake& handshake, int sock
     ::close(socket);  // A zombie's (R9).
     return;
   }
+  if (handshake.edge == PeerWatch::kHeartbeatEdge) return peers_->Adopt(socket);
   if (GiveToTask(handshake, socket)) return;
   DropStaleConnections();
   if (pending_connections_.size() >= kPendingConnectionsMax) {
@@ -370,6 +393,7 @@ void WorkerRuntime::Stop() {
 
 void WorkerRuntime::Join() {
   CHECK(stopped_);
+  peers_->Stop();
   {
     std::unique_lock lock(ended_mutex_);
     all_ended_.wait(lock, [this] { return running_count_ == 0; });

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "runtime/network/peer_watch.h"
 #include "runtime/network/remote_channel.h"
 #include "runtime/operator/job_planner.h"
 #include "runtime/task/slot_loop.h"
@@ -32,6 +33,7 @@ struct WorkerOptions {
   uint64_t inline_state_bytes_max = 20'480;
   uint32_t snapshot_threads = 2;
   int64_t connect_timeout_ms = 10'000;
+  int64_t peer_timeout_ms = 10'000;  // heartbeat.timeout: of a worker at the other end of a channel (R32).
   int64_t watchdog_interval_ms = 60'000;
   std::function<std::string()> exception_stack;  // May be null.
 };
@@ -83,6 +85,7 @@ class WorkerRuntime {
   bool GiveToTask(const ChannelHandshake& handshake, int socket);
   void DropStaleConnections();
   Deployed* Find(SubtaskId subtask);
+  void OnPeerLost(AttemptId attempt, const std::string& address, const std::string& why);
 
   const WorkerOptions options_;
   const JobPlan& plan_;
@@ -105,6 +108,7 @@ class WorkerRuntime {
   std::condition_variable all_ended_;
   uint32_t running_count_ = 0;                // Guarded by ended_mutex_: tasks that have not ended.
   std::optional<AttemptId> cancel_pending_;   // Guarded by ended_mutex_.
+  std::unique_ptr<PeerWatch> peers_;
   bool stopped_ = false;
   bool joined_ = false;
 };

@@ -4,11 +4,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
 #include <random>
 #include <thread>
 
 #include "runtime/network/frame.h"
 #include "runtime/network/local_channel.h"
+#include "runtime/network/peer_watch.h"
 #include "runtime/network/remote_channel.h"
 
 namespace weir {
@@ -227,6 +231,60 @@ TEST(ChannelHandshakeTest, DecodesWhatItEncodedAndRefusesTheRest) {
     EXPECT_EQ(ChannelHandshake::Decode(bad).status().code(), StatusCode::kCorruption) << i;
   }
   EXPECT_FALSE(ChannelHandshake::Decode(good.substr(1)).ok());
+}
+
+TEST(PeerWatchTest, SaysHelloAndNoticesAPeerThatGoesAway) {
+  uint16_t port = 0;
+  const int listener = Listen(port);
+  const std::string address = "127.0.0.1:" + std::to_string(port);
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<std::string> lost;
+  PeerWatch watch(5'000, [&](AttemptId attempt, const std::string& peer, const std::string&) {
+    std::lock_guard lock(mutex);
+    EXPECT_EQ(attempt, kHandshake.attempt);
+    lost.push_back(peer);
+    changed.notify_all();
+  });
+  watch.Watch(kHandshake.job, kHandshake.attempt, {address});
+  const int socket = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+  std::string hello(ChannelHandshake::kEncodedBytes, '\0');
+  ASSERT_EQ(::recv(socket, hello.data(), hello.size(), MSG_WAITALL), static_cast<ssize_t>(hello.size()));
+  const StatusOr<ChannelHandshake> handshake = ChannelHandshake::Decode(hello);
+  ASSERT_TRUE(handshake.ok());
+  EXPECT_EQ(handshake->edge, PeerWatch::kHeartbeatEdge);
+  char ping = 0;
+  ASSERT_EQ(::recv(socket, &ping, 1, MSG_WAITALL), 1);
+  {
+    std::lock_guard lock(mutex);
+    EXPECT_TRUE(lost.empty());
+  }
+  ::close(socket);
+  {
+    std::unique_lock lock(mutex);
+    ASSERT_TRUE(changed.wait_for(lock, kDeadline, [&] { return !lost.empty(); }));
+    EXPECT_EQ(lost.front(), address);
+  }
+  watch.Stop();
+  ::close(listener);
+}
+
+TEST(PeerWatchTest, APeerOfAnOlderAttemptIsForgottenNotLost) {
+  uint16_t port = 0;
+  const int listener = Listen(port);
+  std::atomic<int> lost{0};
+  PeerWatch watch(5'000, [&](AttemptId, const std::string&, const std::string&) { ++lost; });
+  watch.Watch(kHandshake.job, kHandshake.attempt, {"127.0.0.1:" + std::to_string(port)});
+  const int socket = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+  watch.Watch(kHandshake.job, AttemptId{LeaderEpoch{7}, 4}, {});
+  // The end of its connection shows that the old peer was let go.
+  char dropped[128];
+  while (::recv(socket, dropped, sizeof(dropped), 0) > 0) {
+  }
+  watch.Stop();
+  EXPECT_EQ(lost, 0);
+  ::close(socket);
+  ::close(listener);
 }
 
 TEST(LocalChannelTest, MovesBatchesByPointerWithinItsBounds) {
