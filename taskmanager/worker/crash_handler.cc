@@ -98,7 +98,7 @@ void OnSignal(int signal, siginfo_t* info, void* context) {
   text << "\n*** Worker crashed: " << SignalName(signal);
   if (signal == SIGSEGV || signal == SIGBUS) (text << " at address ").Hex(reinterpret_cast<uintptr_t>(info->si_addr));
   const char* const task = CurrentTask();
-  text << ", in " << (task != nullptr ? "task " : "no task") << (task != nullptr ? task : "") << "\n";
+  text << ", in " << (task != nullptr ? "task " : "no task of a job") << (task != nullptr ? task : "") << "\n";
   text.WriteTo(STDERR_FILENO);
   CaptureInterruptedStack(crash.stack, context);
   WaitForReport();

@@ -90,10 +90,10 @@ std::string SymbolizeStack(const StackTrace& trace) {
     int number = 0;
     for (int i = 0; i < trace.frame_count; ++i) {
       const backward::ResolvedTrace frame = resolver.resolve(backward::ResolvedTrace(backward::Trace(trace.frames[i], static_cast<size_t>(i))));
-      for (const backward::ResolvedTrace::SourceLoc& inlined : frame.inliners) {
-        text += "  #" + std::to_string(number++) + " " + inlined.function + " at " + inlined.filename + ":" + std::to_string(inlined.line) + "\n";
-      }
       text += "  #" + std::to_string(number++) + " " + FrameText(frame) + "\n";
+      for (const backward::ResolvedTrace::SourceLoc& caller : frame.inliners) {  // Innermost first.
+        text += "  #" + std::to_string(number++) + " " + caller.function + " at " + caller.filename + ":" + std::to_string(caller.line) + "\n";
+      }
     }
   } catch (const std::exception& error) {
     text += std::string("  (no more: ") + error.what() + ")\n";

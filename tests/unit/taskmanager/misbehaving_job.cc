@@ -1,4 +1,6 @@
-// A job that misbehaves on demand: --mode says how, in its entry or in its first task.
+// A job that misbehaves on demand: --mode says how, in its entry or in its first task. --fifo names a pipe to which it says
+// that it has begun.
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -30,7 +32,12 @@ void Allocate() {
   for (;;) kept.emplace_back(1 << 20, 'x');
 }
 
-int64_t Misbehave(const std::string& mode, int64_t value) {
+void SayBegun(const std::string& fifo) {
+  const int fd = ::open(fifo.c_str(), O_WRONLY);
+  if (fd >= 0 && ::write(fd, "!", 1) == 1) ::close(fd);
+}
+
+int64_t Misbehave(const std::string& mode, const std::string& fifo, int64_t value) {
   if (mode == "crash") CrashHere();
   if (mode == "overflow") return Recurse(0);
   if (mode == "throw") ThrowHere();
@@ -38,6 +45,7 @@ int64_t Misbehave(const std::string& mode, int64_t value) {
   if (mode == "exit") std::exit(0);
   if (mode == "allocate") Allocate();
   if (mode == "spin") {
+    SayBegun(fifo);
     for (volatile bool on = true; on;) {
     }
   }
@@ -60,5 +68,5 @@ WEIR_JOB(weir::StreamExecutionEnvironment& env, const weir::Parameters& args) {
   });
   if (mode == "worker-hang" && !planning) ::pause();
   env.SetJobName(mode == "unstable" && !planning ? "another name" : "misbehaving");
-  env.FromSequence(0, 9).Uid("numbers").Map([mode](int64_t value) { return Misbehave(mode, value); }).Name("misbehave").Print();
+  env.FromSequence(0, 9).Uid("numbers").Map([mode, fifo = args.Get("fifo", "")](int64_t value) { return Misbehave(mode, fifo, value); }).Name("misbehave").Print();
 }
