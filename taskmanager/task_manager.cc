@@ -236,8 +236,9 @@ void TaskManager::Stop() {
 
 void TaskManager::Join() {
   left_.get_future().wait();
+  exposer_.reset();  // Reads the others.
+  metric_scopes_.clear();
   listener_.reset();
-  exposer_.reset();
   client_->Stop();
   if (artifacts_ != nullptr) {
     artifacts_->Stop();
@@ -253,7 +254,6 @@ void TaskManager::Join() {
   files_.Stop();
   files_.Join();
   if (directory_.has_value()) directory_->Remove();
-  metric_scopes_.clear();
   joined_ = true;
 }
 

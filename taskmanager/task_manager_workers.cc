@@ -1,5 +1,6 @@
 // The part of TaskManager that deals with workers: the registry's actions, commands to them, events from them.
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -37,7 +38,8 @@ std::string CrashLine(const std::string& error_tail) {
 void TaskManager::OnWorkerStarted(WorkerSerial serial, int process_id) {
   loop_.Post([this, serial, process_id] {
     const auto worker = workers_.find(serial);
-    if (worker != workers_.end() && process_id > 0) {
+    // A worker in this process needs no record: it ends with it.
+    if (worker != workers_.end() && process_id != ::getpid()) {
       worker->second.process_id = process_id;
       files_.Submit([this, process_id] { directory_->AddWorker(process_id); });
     }
