@@ -12,7 +12,7 @@
 
 namespace weir {
 
-// Writes `<directory>/part-<subtask>-<attempt>-<n>`, one line a record. While they are not committed, files have a name
+// Writes `<directory>/part-<job>-<subtask>-<attempt>-<n>`, one line a record. While they are not committed, files have a name
 // that starts with "." and names job, operator, subtask and attempt.
 class TextFileSink {
  public:
@@ -45,7 +45,7 @@ class TextFileWriter {
 
   std::string directory_;
   std::string pending_prefix_;  // ".<job>-<operator>-<subtask>-<attempt>-"
-  std::string final_prefix_;    // "part-<subtask>-<attempt>-"
+  std::string final_prefix_;    // "part-<job>-<subtask>-<attempt>-"
   std::string buffer_;
   std::unique_ptr<File> file_;  // Open once something was written since the last checkpoint.
   uint64_t sequence_ = 0;

@@ -101,7 +101,8 @@ struct TextFileWriter::File {
 TextFileWriter::TextFileWriter(std::string directory, const SinkContext& context) : directory_(std::move(directory)), file_(std::make_unique<File>()) {
   const std::string subtask = std::to_string(context.runtime.SubtaskIndex());
   pending_prefix_ = PendingPrefix(context) + subtask + "-" + context.attempt + "-";
-  final_prefix_ = "part-" + subtask + "-" + context.attempt + "-";
+  // The job's id too: a job restored from another's checkpoint goes on in the same directory, with the same attempt ids.
+  final_prefix_ = "part-" + context.job_id + "-" + subtask + "-" + context.attempt + "-";
   ThrowUnlessOk(file_->files->CreateDirectories(directory_));
 }
 
