@@ -55,6 +55,25 @@ int RunLocal(weir::CommandContext context, const weir::RunOptions& run) {
   return code;
 }
 
+// How many of `arguments` are ours: all up to the job library of `weir run` or `weir info`. What follows belongs to the job,
+// also when it looks like an option of ours.
+int OwnArgumentCount(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2) return argc;
+  const std::string action_name = argv[1];
+  if (action_name != "run" && action_name != "info") return argc;
+  const CLI::App* const action = app.get_subcommand(action_name);
+  for (int i = 2; i < argc; ++i) {
+    const std::string argument = argv[i];
+    if (argument.size() < 2 || argument[0] != '-') {
+      const bool is_library = !weir::JobId::FromHex(argument).ok();
+      return is_library ? i + 1 : argc;
+    }
+    const CLI::Option* const option = action->get_option_no_throw(argument);
+    if (option != nullptr && option->get_items_expected_max() > 0) ++i;  // Its value; "--name=value" and "-p4" have it inside.
+  }
+  return argc;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -85,13 +104,11 @@ int main(int argc, char** argv) {
   run_action->add_flag("-n,--allow-non-restored-state,--allowNonRestoredState", run.allow_non_restored_state, "Drop state of operators that the job no longer has");
   run_action->add_flag("--local", local, "Run it in this process, without a cluster: for debugging");
   run_action->add_option("library", run.library, "The job: a shared library made by `weir build`; what follows are the job's arguments")->required();
-  run_action->prefix_command();
 
   CLI::App* const info_action = app.add_subcommand("info", "Shows a running job (JOB-ID), or the plan of a job library");
   AddCommon(info_action, common);
   info_action->add_option("-p,--parallelism", run.parallelism, "Parallelism of operators that set none")->check(CLI::Range(1, 32'768));
   info_action->add_option("job", target, "Job id, or job library")->required();
-  info_action->prefix_command();
 
   CLI::App* const list_action = app.add_subcommand("list", "Lists jobs");
   AddCommon(list_action, common);
@@ -110,8 +127,10 @@ int main(int argc, char** argv) {
   build_action->add_option("--file", build.files, "A file to pack with the job, repeatable; the job opens weir::JobFile(name)")->allow_extra_args(false)->check(CLI::ExistingFile);
   build_action->add_flag("--verbose", build.verbose, "Show the compiler's command");
 
+  const int own_count = OwnArgumentCount(app, argc, argv);
+  const std::vector<std::string> job_arguments(argv + own_count, argv + argc);
   try {
-    app.parse(argc, argv);
+    app.parse(own_count, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);
     std::printf("%s\n\nUse the help option (-h or --help) to get help on the command.\n", error.what());
@@ -129,7 +148,7 @@ int main(int argc, char** argv) {
   weir::CommandContext context;
   if (Prepare(common, context) != 0) return 1;
   if (run_action->parsed()) {
-    run.arguments = run_action->remaining();
+    run.arguments = job_arguments;
     if (local && run.detached) return weir::FailCommand(weir::InvalidArgument("--local and --detached exclude each other"));
     return local ? RunLocal(context, run) : weir::RunJob(context, run);
   }
@@ -138,6 +157,6 @@ int main(int argc, char** argv) {
   // A job id names a job; anything else is a file.
   if (weir::JobId::FromHex(target).ok()) return weir::ShowJob(context, target);
   run.library = target;
-  run.arguments = info_action->remaining();
+  run.arguments = job_arguments;
   return weir::ShowPlan(context, run);
 }
