@@ -31,6 +31,16 @@ MetricLabels JobLabels(const JobSubmission& submission) {
   return {{"job_id", submission.id.ToHex()}, {"job_name", submission.graph.name}};
 }
 
+// The stack of the crash report behind the message, which is what clients are shown.
+Status WithCrashStack(const proto::Failure& message) {
+  const Status failure = FromProto(message);
+  const std::string& report = message.stack();  // The end of the worker's stderr.
+  const size_t crash = report.rfind("*** Worker crashed: ");
+  const size_t begin = crash == std::string::npos ? crash : report.find('\n', crash);
+  if (begin == std::string::npos) return failure;
+  return Status(failure.code(), failure.message() + report.substr(begin, report.find("\n*** End", begin) - begin));
+}
+
 }  // namespace
 
 JobMaster::JobMaster(JobSubmission submission, Options options, ClusterGateway& cluster, FileSystem& files, ThreadPool& io_pool, EventLoop& loop,
@@ -106,7 +116,7 @@ void JobMaster::OnEvent(const std::string& task_manager, const proto::TaskManage
     case proto::TaskManagerEvent::kWorkerReady:
       return Raise(SchedulerEvent::WorkerReady{FromProto(event.worker_ready().attempt()), task_manager});
     case proto::TaskManagerEvent::kWorkerFailed: {
-      const Status failure = FromProto(event.worker_failed().failure());
+      const Status failure = WithCrashStack(event.worker_failed().failure());
       if (failure.code() == StatusCode::kCancelled) {
         LOG_INFO("Worker of job {} on {} has ended: {}", submission_.id.ToHex(), task_manager, failure.message());
       } else {
