@@ -12,7 +12,7 @@
 namespace weir::scenarios {
 
 constexpr milliseconds kStartTimeout = std::chrono::seconds(30);
-constexpr milliseconds kJobTimeout = std::chrono::seconds(90);
+constexpr milliseconds kJobTimeout = std::chrono::seconds(60);
 
 struct ClusterOptions {
   uint32_t task_managers = 1;

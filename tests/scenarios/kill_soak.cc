@@ -98,7 +98,7 @@ class Soak {
       if (workers.empty()) return Internal("no worker runs");
       RETURN_IF_ERROR(KillAndAwait(workers[random_() % workers.size()], std::chrono::seconds(5)));
     }
-    RETURN_IF_ERROR(cluster_->AwaitJob(job_, [&](const JobStatus& status) { return status.restarts > before.restarts && status.running(); }).status());
+    RETURN_IF_ERROR(cluster_->AwaitJob(job_, [&](const JobStatus& status) { return status.restarts > before.restarts && status.running() && !status.recoveries.empty() && status.recoveries.back().running_at_ms != 0; }).status());
     recovery.running_ms = Since(killed_at);
     // Numbers of completed checkpoints only grow; the first that is newer than what this restart restored from counts.
     RETURN_IF_ERROR(cluster_->AwaitJob(job_, [&](const JobStatus& status) {

@@ -225,14 +225,6 @@ Status KillAndAwait(pid_t pid, milliseconds timeout) {
   return ended ? Status::Ok() : DeadlineExceeded("process survives SIGKILL, pid=" + std::to_string(pid));
 }
 
-uint64_t PeakMemoryBytes(pid_t pid) {
-  std::istringstream status(ReadWhole("/proc/" + std::to_string(pid) + "/status"));
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmHWM:")) return std::strtoull(line.c_str() + 6, nullptr, 10) * 1024;
-  }
-  return 0;
-}
-
 std::vector<std::string> FilesWrittenOutside(pid_t pid, const std::string& directory) {
   std::vector<std::string> found;
   std::error_code gone;

@@ -74,8 +74,6 @@ std::vector<ProcessInfo> ProcessesWith(const std::string& variable);
 std::vector<ProcessInfo> DescendantsOf(pid_t ancestor, const std::vector<ProcessInfo>& processes);
 // SIGKILL, then waits for the end. A process that is gone is fine.
 Status KillAndAwait(pid_t pid, milliseconds timeout);
-// Highest resident memory so far; 0 when the process is gone.
-uint64_t PeakMemoryBytes(pid_t pid);
 // Files outside `directory` that the process has open for writing; devices, pipes and sockets do not count.
 std::vector<std::string> FilesWrittenOutside(pid_t pid, const std::string& directory);
 

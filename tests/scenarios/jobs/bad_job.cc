@@ -21,7 +21,13 @@ class Misbehave final : public MapFunction<int64_t, int64_t> {
     if (how_ == "throw-open") throw std::runtime_error("no connection to the moon");
   }
   int64_t Map(const int64_t& value) override {
-    if (value != 500) return value;
+    if (value == 500) DoWrong();
+    return value;
+  }
+
+ private:
+  // Shown in the stack.
+  __attribute__((noinline)) void DoWrong() {
     if (how_ == "segfault") WriteThroughNull();
     if (how_ == "throw") throw std::out_of_range("value 500 is beyond the pale");
     if (how_ == "throw-int") throw 42;
@@ -32,10 +38,8 @@ class Misbehave final : public MapFunction<int64_t, int64_t> {
     if (how_ == "exit") std::exit(0);
     if (how_ == "abort") std::abort();
     if (how_ == "bad-alloc") throw std::bad_alloc();
-    return value;
   }
 
- private:
   std::string how_;
 };
 

@@ -1,5 +1,7 @@
-// One FlatMap call emits --rows records; the sum of all goes to the output. Or a call that sleeps --sleep-ms.
+// One FlatMap call emits --rows records; number and sum of all go to the output, then (-1, highest memory of the process in kB).
+// With --sleep-ms the call sleeps first.
 #include <chrono>
+#include <fstream>
 #include <thread>
 
 #include "tests/scenarios/jobs/scenario_job.h"
@@ -7,13 +9,24 @@
 using namespace weir;
 using namespace weir::scenarios;
 
+int64_t PeakMemoryKilobytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) return std::stoll(line.substr(6));
+  }
+  return 0;
+}
+
 class Total final : public KeyedProcessFunction<int64_t, KeyValue, KeyValue> {
  public:
   void ProcessElement(const KeyValue& record, Context&, Collector<KeyValue>&) override {
     const KeyValue* const total = total_.Peek();
     total_.Update(total == nullptr ? KeyValue{1, record.value} : KeyValue{total->key + 1, total->value + record.value});
   }
-  void Finish(Context&, Collector<KeyValue>& out) override { out.Collect(*total_.Peek()); }
+  void Finish(Context&, Collector<KeyValue>& out) override {
+    out.Collect(*total_.Peek());
+    out.Collect({-1, PeakMemoryKilobytes()});
+  }
 
  private:
   ValueState<KeyValue> total_{"total"};
