@@ -25,6 +25,8 @@ Status FromGrpc(const grpc::Status& status, const std::string& address) {
     case grpc::StatusCode::FAILED_PRECONDITION: return FailedPrecondition(message);
     case grpc::StatusCode::RESOURCE_EXHAUSTED: return ResourceExhausted(message);
     case grpc::StatusCode::UNAVAILABLE: return Unavailable("cannot reach the JobManager at " + address + ": " + message);
+    // A JobManager that stops in order ends the calls that wait: the next one may be there soon.
+    case grpc::StatusCode::CANCELLED: return Unavailable("the JobManager at " + address + " ended the call: is it stopping?");
     case grpc::StatusCode::DEADLINE_EXCEEDED: return DeadlineExceeded("the JobManager at " + address + " did not answer in time (client.timeout)");
     default: return Internal("JobManager at " + address + ": " + message);
   }
