@@ -182,7 +182,8 @@ StatusOr<std::string> Cluster::Submit(const std::vector<std::string>& arguments)
   ASSIGN_OR_RETURN(const CommandResult result, Command("run", all));
   constexpr std::string_view kFixed = "Job has been submitted with JobID ";
   const size_t at = result.output.find(kFixed);
-  if (!result.ok() || at == std::string::npos) return FailedPrecondition("weir run -d " + DescribeEnd(result.wait_status) + ": " + result.output + result.error);
+  if (!result.ok() || at == std::string::npos)
+    return FailedPrecondition("weir run -d " + DescribeEnd(result.wait_status) + ": " + result.output + result.error);
   return result.output.substr(at + kFixed.size(), 32);
 }
 
@@ -211,7 +212,8 @@ StatusOr<JobStatus> Cluster::AwaitJob(const std::string& job_id, const std::func
 }
 
 StatusOr<JobStatus> Cluster::AwaitEnd(const std::string& job_id, milliseconds timeout) {
-  return AwaitJob(job_id, [](const JobStatus& status) { return status.ended(); }, timeout);
+  return AwaitJob(
+      job_id, [](const JobStatus& status) { return status.ended(); }, timeout);
 }
 
 Status Cluster::Cancel(const std::string& job_id) {
@@ -267,7 +269,8 @@ Status Cluster::EndProcess(std::unique_ptr<Process>& process, const std::string&
   const bool killed_by_test = WIFSIGNALED(*end) && WTERMSIG(*end) == SIGKILL;
   const std::string error = process->error();
   process.reset();
-  if (*end != 0 && !killed_by_test) return Internal(name + " " + DescribeEnd(*end) + " on SIGTERM: " + error.substr(error.size() - std::min<size_t>(error.size(), 2'000)));
+  if (*end != 0 && !killed_by_test)
+    return Internal(name + " " + DescribeEnd(*end) + " on SIGTERM: " + error.substr(error.size() - std::min<size_t>(error.size(), 2'000)));
   return Status::Ok();
 }
 

@@ -16,7 +16,7 @@ constexpr milliseconds kJobTimeout = std::chrono::seconds(60);
 
 struct ClusterOptions {
   uint32_t task_managers = 1;
-  uint32_t slots = 1;                              // Of each TaskManager.
+  uint32_t slots = 1;                             // Of each TaskManager.
   std::map<std::string, std::string> properties;  // -D of both daemons and of every command.
 };
 

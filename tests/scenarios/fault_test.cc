@@ -17,8 +17,6 @@
 namespace weir::scenarios {
 namespace {
 
-
-
 std::string ReadWhole(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream bytes;
@@ -57,12 +55,12 @@ class FaultTest : public ::testing::Test {
     EXPECT_TRUE(idle.ok()) << idle.ToString();
   }
 
-  // A keyed count on all TaskManagers that takes about `seconds`.
+  // A keyed count that takes about `seconds`, in more slots than one TaskManager has: whatever comes next shares one with it.
   std::string SubmitGood(int seconds) {
     good_output_ = cluster_->NewDirectory("good");
     good_rows_ = 2'000 * seconds;
-    const StatusOr<std::string> job = cluster_->Submit({"-p", "2", JobPath("scenario_running_count"), "--rows", std::to_string(good_rows_), "--rows-per-second", "2000",
-                                                        "--output", good_output_});
+    const StatusOr<std::string> job = cluster_->Submit(
+        {"-p", "5", JobPath("scenario_running_count"), "--rows", std::to_string(good_rows_), "--rows-per-second", "2000", "--output", good_output_});
     EXPECT_TRUE(job.ok()) << job.status().ToString();
     if (!job.ok()) return "";
     const auto running = cluster_->AwaitJob(*job, [](const JobStatus& status) { return status.running(); });
@@ -81,7 +79,8 @@ class FaultTest : public ::testing::Test {
   // A small job finishes: the cluster works.
   void ExpectClusterWorks() {
     const std::string output = cluster_->NewDirectory("works");
-    const StatusOr<CommandResult> result = cluster_->Command("run", {"-p", "2", JobPath("scenario_keyed_count"), "--rows", "1000", "--keys", "10", "--output", output});
+    const StatusOr<CommandResult> result =
+        cluster_->Command("run", {"-p", "2", JobPath("scenario_keyed_count"), "--rows", "1000", "--keys", "10", "--output", output});
     ASSERT_TRUE(result.ok()) << result.status().ToString();
     EXPECT_TRUE(result->ok()) << result->error;
     EXPECT_EQ(CommittedLines(output).size(), 10u);
@@ -196,11 +195,10 @@ TEST_F(FaultTest, FilesThatAreNoJobAreRefused) {
   for (size_t at = 0; (at = no_entry.find("weir_job_entry", at)) != std::string::npos;) no_entry[at] = 'W';
   WriteWhole(folder + "/renamed.so", no_entry);
 
-  const std::pair<std::string, std::string> cases[] = {
-      {folder + "/text.so", "no ELF file"},         {folder + "/empty.so", "empty"},
-      {folder + "/truncated.so", "truncated"},      {folder + "/foreign.so", "built for another ABI"},
-      {folder + "/renamed.so", "no entry"},         {JobPath("scenario_no_entry"), "no WEIR_JOB entry"},
-      {folder + "/missing.so", "cannot be read"}};
+  const std::pair<std::string, std::string> cases[] = {{folder + "/text.so", "no ELF file"},      {folder + "/empty.so", "empty"},
+                                                       {folder + "/truncated.so", "truncated"},   {folder + "/foreign.so", "built for another ABI"},
+                                                       {folder + "/renamed.so", "no entry"},      {JobPath("scenario_no_entry"), "no WEIR_JOB entry"},
+                                                       {folder + "/missing.so", "cannot be read"}};
   for (const auto& [path, expected] : cases) {
     const std::string error = RunToError({path, "--output", folder + "/out"});
     EXPECT_NE(error.find(expected), std::string::npos) << path << ": " << error;
@@ -300,8 +298,19 @@ class ConfigurationTest : public FaultTest {
     const std::string folder = cluster_->NewDirectory("conf");
     WriteWhole(folder + "/weir-conf.yaml", text);
     ProcessOptions options;
-    options.command = {ProgramPath(program), "--configDir", folder, "-D", "jobmanager.rpc.port=0", "-D", "metrics.reporter.prom.port=0",
-                       "-D", "io.tmp.dirs=" + folder, "-D", "execution.checkpointing.dir=" + folder + "/checkpoints", "-D", "env.pid.dir=" + folder};
+    options.command = {ProgramPath(program),
+                       "--configDir",
+                       folder,
+                       "-D",
+                       "jobmanager.rpc.port=0",
+                       "-D",
+                       "metrics.reporter.prom.port=0",
+                       "-D",
+                       "io.tmp.dirs=" + folder,
+                       "-D",
+                       "execution.checkpointing.dir=" + folder + "/checkpoints",
+                       "-D",
+                       "env.pid.dir=" + folder};
     StatusOr<std::unique_ptr<Process>> process = Process::Start(options);
     EXPECT_TRUE(process.ok());
     if (starts) {
@@ -384,7 +393,8 @@ class JobManagerLossTest : public ::testing::Test {
     ASSERT_TRUE(started.ok()) << started.status().ToString();
     cluster_ = std::move(*started);
     output_ = cluster_->NewDirectory("out");
-    const StatusOr<std::string> job = cluster_->Submit({"-p", "4", JobPath("scenario_running_count"), "--rows", "8000", "--rows-per-second", "2000", "--output", output_});
+    const StatusOr<std::string> job =
+        cluster_->Submit({"-p", "4", JobPath("scenario_running_count"), "--rows", "8000", "--rows-per-second", "2000", "--output", output_});
     ASSERT_TRUE(job.ok()) << job.status().ToString();
     const auto running = cluster_->AwaitJob(*job, [](const JobStatus& status) { return status.running() && status.checkpoints_completed >= 2; });
     ASSERT_TRUE(running.ok()) << running.status().ToString();
@@ -405,7 +415,8 @@ TEST_F(JobManagerLossTest, SecondJobManagerOnTheSameStorageWorks) {
   ASSERT_TRUE(cluster_->RestartJobManager().ok());
   // The TaskManagers come back by themselves: a new job gets its slots.
   const std::string second = cluster_->NewDirectory("second");
-  const StatusOr<CommandResult> result = cluster_->Command("run", {"-p", "4", JobPath("scenario_keyed_count"), "--rows", "1000", "--keys", "10", "--output", second});
+  const StatusOr<CommandResult> result =
+      cluster_->Command("run", {"-p", "4", JobPath("scenario_keyed_count"), "--rows", "1000", "--keys", "10", "--output", second});
   ASSERT_TRUE(result.ok()) << result.status().ToString();
   EXPECT_TRUE(result->ok()) << result->error;
   EXPECT_EQ(CommittedLines(second).size(), 10u);

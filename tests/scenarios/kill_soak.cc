@@ -98,12 +98,22 @@ class Soak {
       if (workers.empty()) return Internal("no worker runs");
       RETURN_IF_ERROR(KillAndAwait(workers[random_() % workers.size()], std::chrono::seconds(5)));
     }
-    RETURN_IF_ERROR(cluster_->AwaitJob(job_, [&](const JobStatus& status) { return status.restarts > before.restarts && status.running() && !status.recoveries.empty() && status.recoveries.back().running_at_ms != 0; }).status());
+    RETURN_IF_ERROR(cluster_
+                        ->AwaitJob(job_,
+                                   [&](const JobStatus& status) {
+                                     return status.restarts > before.restarts && status.running() && !status.recoveries.empty() &&
+                                            status.recoveries.back().running_at_ms != 0;
+                                   })
+                        .status());
     recovery.running_ms = Since(killed_at);
     // Numbers of completed checkpoints only grow; the first that is newer than what this restart restored from counts.
-    RETURN_IF_ERROR(cluster_->AwaitJob(job_, [&](const JobStatus& status) {
-      return status.running() && status.checkpoint_latest_id > std::max(status.checkpoint_restored_id, before.checkpoint_latest_id);
-    }).status());
+    RETURN_IF_ERROR(cluster_
+                        ->AwaitJob(job_,
+                                   [&](const JobStatus& status) {
+                                     return status.running() &&
+                                            status.checkpoint_latest_id > std::max(status.checkpoint_restored_id, before.checkpoint_latest_id);
+                                   })
+                        .status());
     recovery.checkpoint_ms = Since(killed_at);
     recoveries_.push_back(recovery);
     std::printf("kill %2u: %-11s running after %5lld ms, checkpoint after %5lld ms\n", number + 1, recovery.task_manager ? "TaskManager" : "worker",
@@ -164,10 +174,14 @@ int Main(int argc, char** argv) {
   for (int i = 1; i < argc; i += 2) {
     const std::string option = argv[i];
     if (i + 1 == argc) return std::fputs(kHelp, stdout), 1;
-    if (option == "--kills") options.kills = static_cast<uint32_t>(std::atoi(argv[i + 1]));
-    else if (option == "--seed") options.seed = std::strtoull(argv[i + 1], nullptr, 10);
-    else if (option == "--rate") options.rate = std::atoll(argv[i + 1]);
-    else return std::fputs(kHelp, stdout), 1;
+    if (option == "--kills")
+      options.kills = static_cast<uint32_t>(std::atoi(argv[i + 1]));
+    else if (option == "--seed")
+      options.seed = std::strtoull(argv[i + 1], nullptr, 10);
+    else if (option == "--rate")
+      options.rate = std::atoll(argv[i + 1]);
+    else
+      return std::fputs(kHelp, stdout), 1;
   }
   std::printf("seed %llu\n", static_cast<unsigned long long>(options.seed));
   const Status status = Soak(options).Execute();

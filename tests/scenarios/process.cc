@@ -196,7 +196,8 @@ std::vector<ProcessInfo> ProcessesWith(const std::string& variable) {
     const size_t open = stat.find('(');
     const size_t close = stat.rfind(')');
     if (open == std::string::npos || close == std::string::npos || close + 4 >= stat.size()) continue;
-    found.push_back({.pid = pid, .parent = std::atoi(stat.c_str() + close + 4), .name = stat.substr(open + 1, close - open - 1), .zombie = stat[close + 2] == 'Z'});
+    found.push_back(
+        {.pid = pid, .parent = std::atoi(stat.c_str() + close + 4), .name = stat.substr(open + 1, close - open - 1), .zombie = stat[close + 2] == 'Z'});
   }
   ::closedir(proc);
   return found;

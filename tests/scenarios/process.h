@@ -52,7 +52,7 @@ class Process final {
   int wait_status_ = 0;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::string output_;     // Guarded by mutex_, as are the next two.
+  std::string output_;  // Guarded by mutex_, as are the next two.
   std::string error_;
   bool at_end_ = false;
   std::thread reader_;

@@ -16,15 +16,15 @@ namespace weir::scenarios {
 namespace {
 
 constexpr std::pair<Disturbance, const char*> kDisturbances[] = {{Disturbance::kNone, "none"},
-                                                                  {Disturbance::kKillWorker, "kill-worker"},
-                                                                  {Disturbance::kKillTaskManager, "kill-taskmanager"},
-                                                                  {Disturbance::kCancelRestore, "cancel-restore"},
-                                                                  {Disturbance::kCancelRescale, "cancel-rescale"}};
+                                                                 {Disturbance::kKillWorker, "kill-worker"},
+                                                                 {Disturbance::kKillTaskManager, "kill-taskmanager"},
+                                                                 {Disturbance::kCancelRestore, "cancel-restore"},
+                                                                 {Disturbance::kCancelRescale, "cancel-rescale"}};
 
-constexpr std::pair<const char*, Expectation::Kind> kExpectations[] = {
-    {"sequence", Expectation::Kind::kSequence}, {"counts", Expectation::Kind::kCounts}, {"running", Expectation::Kind::kRunning},
-    {"numbered", Expectation::Kind::kNumbered}, {"words", Expectation::Kind::kWords},   {"rows", Expectation::Kind::kRows},
-    {"printed", Expectation::Kind::kPrinted},   {"error", Expectation::Kind::kError}};
+constexpr std::pair<const char*, Expectation::Kind> kExpectations[] = {{"sequence", Expectation::Kind::kSequence}, {"counts", Expectation::Kind::kCounts},
+                                                                       {"running", Expectation::Kind::kRunning},   {"numbered", Expectation::Kind::kNumbered},
+                                                                       {"words", Expectation::Kind::kWords},       {"rows", Expectation::Kind::kRows},
+                                                                       {"printed", Expectation::Kind::kPrinted},   {"error", Expectation::Kind::kError}};
 
 Status ReadExpectation(std::vector<std::string> words, Expectation& expectation) {
   if (words.empty()) return InvalidArgument("expect lacks its kind");
@@ -66,9 +66,7 @@ Status ReadSetting(const std::string& setting, const std::vector<std::string>& w
   return InvalidArgument("unknown setting \"" + setting + "\"");
 }
 
-int64_t Number(const Expectation& expectation, size_t index) {
-  return index < expectation.words.size() ? std::atoll(expectation.words[index].c_str()) : 0;
-}
+int64_t Number(const Expectation& expectation, size_t index) { return index < expectation.words.size() ? std::atoll(expectation.words[index].c_str()) : 0; }
 
 std::vector<std::string> CountedWords(const std::string& text) {
   std::map<std::string, int64_t> counts;
@@ -102,8 +100,11 @@ std::vector<std::string> ExpectedRows(const Scenario& scenario, uint32_t paralle
         for (int64_t count = 1; count <= second; ++count) rows.push_back("(" + std::to_string(key) + "," + std::to_string(count) + ")");
       }
       break;
-    case Expectation::Kind::kWords: rows = CountedWords(GenerateText(scenario.input_lines)); break;
-    default: rows = expectation.words;
+    case Expectation::Kind::kWords:
+      rows = CountedWords(GenerateText(scenario.input_lines));
+      break;
+    default:
+      rows = expectation.words;
   }
   if (expectation.per_subtask) {
     const std::vector<std::string> once = rows;

@@ -24,15 +24,15 @@ struct Expectation {
 struct Scenario {
   std::string name;  // Of the file.
   std::string job;
-  std::vector<std::string> arguments;    // With {output}, {input}, {port}, {rate} and {variant} in them.
-  std::vector<std::string> variants;     // Values of {variant}; one empty text when there are none.
+  std::vector<std::string> arguments;  // With {output}, {input}, {port}, {rate} and {variant} in them.
+  std::vector<std::string> variants;   // Values of {variant}; one empty text when there are none.
   std::vector<Disturbance> disturbances = {Disturbance::kNone};
-  int64_t rate = 0;                      // {rate} when the job is disturbed; 0 otherwise.
+  int64_t rate = 0;  // {rate} when the job is disturbed; 0 otherwise.
   bool rate_always = false;
-  bool may_end_early = false;            // Before it could be disturbed.
-  bool await_partly_finished = false;    // Some subtasks finish early: checkpoints must go on.
-  uint32_t input_lines = 0;              // Of generated text; 0: no {input}.
-  uint32_t served_lines = 0;             // By a server on {port}; 0: no server.
+  bool may_end_early = false;          // Before it could be disturbed.
+  bool await_partly_finished = false;  // Some subtasks finish early: checkpoints must go on.
+  uint32_t input_lines = 0;            // Of generated text; 0: no {input}.
+  uint32_t served_lines = 0;           // By a server on {port}; 0: no server.
   Expectation expectation;
 
   static StatusOr<Scenario> Read(const std::string& path);

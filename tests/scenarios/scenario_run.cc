@@ -21,11 +21,17 @@ class Run {
   Status Execute() {
     RETURN_IF_ERROR(Prepare());
     switch (combination_.disturbance) {
-      case Disturbance::kNone: RETURN_IF_ERROR(scenario_.await_partly_finished ? RunPartlyFinished() : RunUndisturbed()); break;
+      case Disturbance::kNone:
+        RETURN_IF_ERROR(scenario_.await_partly_finished ? RunPartlyFinished() : RunUndisturbed());
+        break;
       case Disturbance::kKillWorker:
-      case Disturbance::kKillTaskManager: RETURN_IF_ERROR(RunWithKill()); break;
+      case Disturbance::kKillTaskManager:
+        RETURN_IF_ERROR(RunWithKill());
+        break;
       case Disturbance::kCancelRestore:
-      case Disturbance::kCancelRescale: RETURN_IF_ERROR(RunWithRestore()); break;
+      case Disturbance::kCancelRescale:
+        RETURN_IF_ERROR(RunWithRestore());
+        break;
     }
     RETURN_IF_ERROR(CheckOutput());
     return cluster_.CheckIdle();
@@ -51,12 +57,18 @@ class Run {
     const int64_t rate = combination_.disturbance == Disturbance::kNone && !scenario_.rate_always ? 0 : scenario_.rate;
     std::vector<std::string> arguments = {"-p", std::to_string(parallelism), JobPath(scenario_.job)};
     for (const std::string& argument : scenario_.arguments) {
-      if (argument == "{output}") arguments.push_back(output_);
-      else if (argument == "{input}") arguments.push_back(input_);
-      else if (argument == "{variant}") arguments.push_back(combination_.variant);
-      else if (argument == "{rate}") arguments.push_back(std::to_string(rate));
-      else if (argument == "{port}") arguments.push_back(std::to_string(server_->port()));
-      else arguments.push_back(argument);
+      if (argument == "{output}")
+        arguments.push_back(output_);
+      else if (argument == "{input}")
+        arguments.push_back(input_);
+      else if (argument == "{variant}")
+        arguments.push_back(combination_.variant);
+      else if (argument == "{rate}")
+        arguments.push_back(std::to_string(rate));
+      else if (argument == "{port}")
+        arguments.push_back(std::to_string(server_->port()));
+      else
+        arguments.push_back(argument);
     }
     return arguments;
   }
@@ -103,8 +115,7 @@ class Run {
 
   Status RunWithKill() {
     ASSIGN_OR_RETURN(const std::string job, cluster_.Submit(Arguments(combination_.parallelism)));
-    const StatusOr<JobStatus> ready =
-        cluster_.AwaitJob(job, [](const JobStatus& status) { return status.running() && status.checkpoints_completed > 0; });
+    const StatusOr<JobStatus> ready = cluster_.AwaitJob(job, [](const JobStatus& status) { return status.running() && status.checkpoints_completed > 0; });
     if (!ready.ok() && scenario_.may_end_early && ready.status().code() == StatusCode::kFailedPrecondition) return AwaitFinished(job).status();
     RETURN_IF_ERROR(ready.status().WithContext("before the kill"));
     if (scenario_.await_partly_finished) RETURN_IF_ERROR(AwaitPartlyFinished(job));

@@ -39,14 +39,22 @@ bool Parse(int argc, char** argv, Selection& selection) {
     }
     if (option == "-h" || option == "--help" || i + 1 == argc) return false;
     const std::string value = argv[++i];
-    if (option == "--seed") selection.seed = std::strtoull(value.c_str(), nullptr, 10);
-    else if (option == "--only") selection.only = value;
-    else if (option == "--variant") selection.variant = value;
-    else if (option == "--disturb") selection.disturb = value;
-    else if (option == "--parallelism") selection.parallelism = std::atoi(value.c_str());
-    else if (option == "--task-managers") selection.task_managers = std::atoi(value.c_str());
-    else if (option == "--batch-rows") selection.batch_rows = std::atoi(value.c_str());
-    else return false;
+    if (option == "--seed")
+      selection.seed = std::strtoull(value.c_str(), nullptr, 10);
+    else if (option == "--only")
+      selection.only = value;
+    else if (option == "--variant")
+      selection.variant = value;
+    else if (option == "--disturb")
+      selection.disturb = value;
+    else if (option == "--parallelism")
+      selection.parallelism = std::atoi(value.c_str());
+    else if (option == "--task-managers")
+      selection.task_managers = std::atoi(value.c_str());
+    else if (option == "--batch-rows")
+      selection.batch_rows = std::atoi(value.c_str());
+    else
+      return false;
   }
   return true;
 }
@@ -67,7 +75,8 @@ std::vector<Combination> Cross(const std::vector<Scenario>& scenarios, const Sel
         for (const uint32_t parallelism : {1u, 2u, 4u}) {
           for (const uint32_t task_managers : {1u, 3u}) {
             for (const uint32_t batch_rows : {1u, 64u, 4096u}) {
-              if (!Fits(selection.parallelism, parallelism) || !Fits(selection.task_managers, task_managers) || !Fits(selection.batch_rows, batch_rows)) continue;
+              if (!Fits(selection.parallelism, parallelism) || !Fits(selection.task_managers, task_managers) || !Fits(selection.batch_rows, batch_rows))
+                continue;
               all.push_back({&scenario, variant, parallelism, task_managers, batch_rows, disturbance});
             }
           }
@@ -95,9 +104,8 @@ StatusOr<std::unique_ptr<Cluster>> StartCluster(const Combination& combination) 
   ClusterOptions options;
   options.task_managers = combination.task_managers;
   options.slots = combination.task_managers == 1 ? 4 : 2;
-  options.properties = {{"taskmanager.network.batch-rows-max", std::to_string(combination.batch_rows)},
-                        {"heartbeat.interval", "200 ms"},
-                        {"heartbeat.timeout", "5 s"}};
+  options.properties = {
+      {"taskmanager.network.batch-rows-max", std::to_string(combination.batch_rows)}, {"heartbeat.interval", "200 ms"}, {"heartbeat.timeout", "5 s"}};
   return Cluster::Start(options);
 }
 
@@ -111,7 +119,8 @@ int RunAll(std::vector<Combination> combinations, uint64_t seed) {
     ++failed;
     std::string reason = status.message();
     std::replace(reason.begin(), reason.end(), '\n', ' ');
-    std::printf("FAILED, again with: scenario_runner --seed %llu %s -- %s\n", static_cast<unsigned long long>(seed), combination.ToString().c_str(), reason.c_str());
+    std::printf("FAILED, again with: scenario_runner --seed %llu %s -- %s\n", static_cast<unsigned long long>(seed), combination.ToString().c_str(),
+                reason.c_str());
     std::fflush(stdout);
   };
   for (const auto& [shape, members] : by_cluster) {

@@ -49,7 +49,10 @@ WEIR_JOB(StreamExecutionEnvironment& env, const Parameters& args) {
   if (args.Required("how") == "throw-planning") throw std::runtime_error("the plan failed");
   if (args.Required("how") == "segfault-planning") WriteThroughNull();
   // Slow enough that it runs for a while before it goes wrong.
-  env.FromSource(PacedSource({.from = 0, .to = 100'000, .rows_per_second = 2'000}), "Numbers").Uid("numbers")
-      .Map(Misbehave(args.Required("how"))).Name("misbehave")
-      .SinkTo(TextFileSink(args.Required("output"))).Uid("out");
+  env.FromSource(PacedSource({.from = 0, .to = 100'000, .rows_per_second = 2'000}), "Numbers")
+      .Uid("numbers")
+      .Map(Misbehave(args.Required("how")))
+      .Name("misbehave")
+      .SinkTo(TextFileSink(args.Required("output")))
+      .Uid("out");
 }

@@ -37,13 +37,16 @@ WEIR_JOB(StreamExecutionEnvironment& env, const Parameters& args) {
   EnableCheckpoints(env, args);
   const int64_t rows = args.GetInt("rows", 10);
   const int64_t sleep_ms = args.GetInt("sleep-ms", 0);
-  env.FromElements(int64_t{1}).Uid("one")
+  env.FromElements(int64_t{1})
+      .Uid("one")
       .FlatMap([rows, sleep_ms](const int64_t&, Collector<KeyValue>& out) {
         std::this_thread::sleep_for(std::chrono::milliseconds(sleep_ms));
         for (int64_t i = 1; i <= rows; ++i) out.Collect({0, i});
       })
       .DisableChaining()
       .KeyBy(&KeyValue::key)
-      .Process(Total()).Uid("total")
-      .SinkTo(TextFileSink(args.Required("output"))).Uid("out");
+      .Process(Total())
+      .Uid("total")
+      .SinkTo(TextFileSink(args.Required("output")))
+      .Uid("out");
 }

@@ -22,6 +22,8 @@ WEIR_JOB(StreamExecutionEnvironment& env, const Parameters& args) {
   const int64_t keys = args.GetInt("keys", 100);
   Numbers(env, args, "numbers")
       .KeyBy([keys](const int64_t& value) { return value % keys; })
-      .Process(Count()).Uid("count")
-      .SinkTo(TextFileSink(args.Required("output"))).Uid("out");
+      .Process(Count())
+      .Uid("count")
+      .SinkTo(TextFileSink(args.Required("output")))
+      .Uid("out");
 }

@@ -4,10 +4,10 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <weir/weir.h>
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <weir/weir.h>
 
 namespace weir::scenarios {
 

@@ -27,5 +27,6 @@ WEIR_JOB(StreamExecutionEnvironment& env, const Parameters& args) {
         out.Collect(value + 1);
       })
       .DisableChaining()
-      .SinkTo(TextFileSink(args.Required("output"))).Uid("out");
+      .SinkTo(TextFileSink(args.Required("output")))
+      .Uid("out");
 }

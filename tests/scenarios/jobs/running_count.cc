@@ -30,6 +30,8 @@ WEIR_JOB(StreamExecutionEnvironment& env, const Parameters& args) {
   const int64_t keys = args.GetInt("keys", 100);
   Numbers(env, args, "numbers")
       .KeyBy([keys](const int64_t& value) { return value % keys; })
-      .Process(Number()).Uid("number")
-      .SinkTo(TextFileSink(args.Required("output"))).Uid("out");
+      .Process(Number())
+      .Uid("number")
+      .SinkTo(TextFileSink(args.Required("output")))
+      .Uid("out");
 }

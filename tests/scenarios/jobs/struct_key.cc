@@ -43,6 +43,8 @@ WEIR_JOB(StreamExecutionEnvironment& env, const Parameters& args) {
   Numbers(env, args, "numbers")
       .Map([keys](const int64_t& value) { return MakeVisit(value, keys); })
       .KeyBy(&Visit::address)
-      .Process(CountVisits()).Uid("count")
-      .SinkTo(TextFileSink(args.Required("output"))).Uid("out");
+      .Process(CountVisits())
+      .Uid("count")
+      .SinkTo(TextFileSink(args.Required("output")))
+      .Uid("out");
 }

@@ -15,6 +15,8 @@ WEIR_JOB(StreamExecutionEnvironment& env, const Parameters& args) {
   auto second = env.FromSource(PacedSource({.from = first_rows, .to = first_rows + rows - 1, .rows_per_second = rate}), "Second").Uid("second");
   first.Union(second)
       .KeyBy([](const int64_t& value) { return value % 97; })
-      .Reduce([](const int64_t&, const int64_t& value) { return value; }).Uid("last")
-      .SinkTo(TextFileSink(args.Required("output"))).Uid("out");
+      .Reduce([](const int64_t&, const int64_t& value) { return value; })
+      .Uid("last")
+      .SinkTo(TextFileSink(args.Required("output")))
+      .Uid("out");
 }
