@@ -13,9 +13,11 @@
 #include <string_view>
 
 #include "base/log.h"
+#include "runtime/task/current_task.h"
 #include "taskmanager/worker/crash_handler.h"
 #include "taskmanager/worker/exception_stack.h"
 #include "taskmanager/worker/plan_mode.h"
+#include "taskmanager/worker/stack_trace.h"
 #include "taskmanager/worker/worker_session.h"
 
 namespace weir {
@@ -31,6 +33,13 @@ constexpr char kUsage[] =
 // exit() in user code: end at once with its code, without running destructors under the feet of running threads.
 void EndAtExit(int code, void*) {
   std::fflush(stdout);
+  if (const char* const task = CurrentTask()) {
+    StackTrace stack;
+    CaptureStack(stack, 1);
+    // The form in which a crash is reported: the TaskManager looks for the first line.
+    std::fprintf(stderr, "*** Worker crashed: exit(%d) was called in task %s: the code of a job must not call exit\n%s\n", code, task, SymbolizeStack(stack).c_str());
+    std::fflush(stderr);
+  }
   ::_exit(code);
 }
 

@@ -133,7 +133,7 @@ TEST_P(BadJobTest, FailsAloneAndSaysWhy) {
 INSTANTIATE_TEST_SUITE_P(Kinds, BadJobTest,
                          ::testing::Values(BadJobCase{"segfault", {"signal 11", "misbehave", "(1/1)", "WriteThroughNull"}},
                                            BadJobCase{"abort", {"signal 6", "misbehave", "(1/1)", "DoWrong"}},
-                                           BadJobCase{"exit", {"exited with code 0", "Bad Job", "must not call exit"}},
+                                           BadJobCase{"exit", {"exited with code 0", "misbehave", "(1/1)", "must not call exit", "DoWrong"}},
                                            BadJobCase{"throw", {"value 500 is beyond the pale", "misbehave", "(1/1)", "DoWrong"}},
                                            BadJobCase{"throw-int", {"misbehave", "(1/1)"}},
                                            BadJobCase{"throw-open", {"no connection to the moon", "misbehave", "(1/1)"}},
