@@ -101,8 +101,9 @@ int BuildJob(const BuildOptions& options) {
   if (!sdk.ok()) return FailCommand(sdk.status());
   const char* const compiler = std::getenv("CXX");
   std::vector<std::string> command = {compiler != nullptr ? compiler : "g++", "-std=c++20", "-O2", "-g1", "-fPIC", "-shared", "-Wall", "-I" + sdk->include_directory};
-  command.insert(command.end(), options.compiler_flags.begin(), options.compiler_flags.end());
   command.insert(command.end(), options.sources.begin(), options.sources.end());
+  // Behind the sources: the linker looks for symbols in libraries that come after their use.
+  command.insert(command.end(), options.compiler_flags.begin(), options.compiler_flags.end());
   // Symbols that neither the job nor libweir.so has are an error here, not in a worker.
   for (const std::string& flag : {std::string("-L") + sdk->library_directory, std::string("-lweir"), std::string("-Wl,--no-undefined"), std::string("-o"), options.output}) {
     command.push_back(flag);
