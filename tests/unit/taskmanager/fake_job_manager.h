@@ -41,6 +41,10 @@ class FakeJobManager final : public proto::SessionService::Service {
       std::lock_guard lock(mutex_);
       if (event.has_heartbeat()) {
         heartbeats_.push_back(event.heartbeat());
+        proto::JobManagerCommand echo;
+        echo.set_leader_epoch(event.leader_epoch());
+        echo.mutable_heartbeat();
+        if (answers_heartbeats_) stream->Write(echo);
       } else {
         events_.push_back(event);
       }
@@ -66,6 +70,11 @@ class FakeJobManager final : public proto::SessionService::Service {
   bool Send(const proto::JobManagerCommand& command) {
     std::lock_guard lock(mutex_);
     return stream_ != nullptr && stream_->Write(command);
+  }
+
+  void StopAnsweringHeartbeats() {
+    std::lock_guard lock(mutex_);
+    answers_heartbeats_ = false;
   }
 
   // The first event that `matches`; those before it are dropped. Fails the test after a deadline.
@@ -121,6 +130,7 @@ class FakeJobManager final : public proto::SessionService::Service {
   std::mutex mutex_;
   std::condition_variable changed_;
   Stream* stream_ = nullptr;                            // Guarded by mutex_, as are the next ones.
+  bool answers_heartbeats_ = true;
   std::deque<proto::TaskManagerEvent> events_;          // Without heartbeats.
   std::deque<proto::TaskManagerHeartbeat> heartbeats_;
   std::unique_ptr<grpc::Server> server_;

@@ -31,6 +31,9 @@ TEST(PlannerProcessTest, AJobIsPlannedWithItsSettings) {
 TEST(PlannerProcessTest, ACrashIsAMessageWithSignalAndStack) {
   const Status status = PlanInChild(Request("entry-crash")).status();
   EXPECT_EQ(status.code(), StatusCode::kUserError);
+#ifdef WEIR_SANITIZED
+  return;  // Crashes are reported by the sanitizer, in its own words.
+#endif
   EXPECT_NE(status.message().find("signal 11"), std::string::npos) << status.message();
   EXPECT_NE(status.message().find("SIGSEGV"), std::string::npos) << status.message();
   EXPECT_NE(status.message().find("CrashHere"), std::string::npos) << status.message();
