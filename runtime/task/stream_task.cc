@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <exception>
+#include <iterator>
 #include <stdexcept>
 
 #include "base/check.h"
@@ -98,9 +99,17 @@ bool StreamTask::HandleMail() {
     mail.swap(mail_);
     has_mail_.store(false, std::memory_order_relaxed);
   }
-  for (const std::function<void()>& work : mail) {
-    if (phase_ == TaskPhase::kEnded) break;
-    work();
+  for (size_t i = 0; i < mail.size() && phase_ != TaskPhase::kEnded; ++i) {
+    try {
+      mail[i]();
+    } catch (...) {
+      // What came behind it counts still: the cancellation after a broken channel, above all.
+      std::lock_guard lock(mail_mutex_);
+      mail_.insert(mail_.begin(), std::make_move_iterator(mail.begin() + static_cast<ptrdiff_t>(i) + 1), std::make_move_iterator(mail.end()));
+      has_mail_.store(!mail_.empty(), std::memory_order_release);
+      if (!mail_.empty()) options_.slot_task->Wake();
+      throw;
+    }
   }
   return true;
 }
