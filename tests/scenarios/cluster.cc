@@ -126,7 +126,8 @@ std::vector<std::string> Cluster::Properties() const {
 
 Status Cluster::StartJobManager() {
   ProcessOptions options;
-  options.command = {ProgramPath("weir-jobmanager")};
+  options.command = options_.job_manager_prefix;
+  options.command.push_back(ProgramPath("weir-jobmanager"));
   const std::vector<std::string> properties = Properties();
   options.command.insert(options.command.end(), properties.begin(), properties.end());
   options.environment = {marker_, "TMPDIR=" + directory_ + "/tmp"};
@@ -139,7 +140,8 @@ Status Cluster::StartJobManager() {
 
 Status Cluster::StartTaskManager(uint32_t task_manager) {
   ProcessOptions options;
-  options.command = {ProgramPath("weir-taskmanager")};
+  if (task_manager < options_.task_manager_prefixes.size()) options.command = options_.task_manager_prefixes[task_manager];
+  options.command.push_back(ProgramPath("weir-taskmanager"));
   const std::vector<std::string> properties = Properties();
   options.command.insert(options.command.end(), properties.begin(), properties.end());
   // The directory's random part makes the id unlike those of other tests.

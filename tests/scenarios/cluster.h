@@ -18,6 +18,10 @@ struct ClusterOptions {
   uint32_t task_managers = 1;
   uint32_t slots = 1;                             // Of each TaskManager.
   std::map<std::string, std::string> properties;  // -D of both daemons and of every command.
+  // Programs with arguments that run the daemons, such as {"/usr/bin/taskset", "-c", "0"}; they must exec. Each TaskManager's
+  // own, as far as given.
+  std::vector<std::string> job_manager_prefix;
+  std::vector<std::vector<std::string>> task_manager_prefixes;
 };
 
 struct CommandResult {
