@@ -1,0 +1,72 @@
+#include "benchmarks/driver/workload.h"
+
+#include <algorithm>
+
+namespace weir::bench {
+namespace {
+
+Workload WordCount(std::string name, std::string keys, std::string about) {
+  return {.name = std::move(name),
+          .job = "bench_keyed_count",
+          .job_arguments = {"--keys", keys},
+          .loop_arguments = {"wc", "--keys", keys},
+          .about = std::move(about)};
+}
+
+Workload Query(const std::string& name, std::string about) {
+  return {.name = name, .job = "bench_nexmark", .job_arguments = {"--query", name}, .loop_arguments = {name}, .about = std::move(about)};
+}
+
+Workload TwoStage(uint32_t parallelism) {
+  return {.name = "two-stage",
+          .job = "bench_two_stage",
+          .loop_arguments = {"two-stage"},
+          .parallelism = parallelism,
+          .one_worker = parallelism == 1,
+          .about = "running count per key, sent on, then a sum per group of keys; parallelism " + std::to_string(parallelism)};
+}
+
+std::vector<Workload> Make() {
+  std::vector<Workload> workloads;
+  workloads.push_back(WordCount("wc-1k-tcp", "1000", "keyed count, 1 thousand keys, two workers"));
+  workloads.push_back(WordCount("wc-1m-tcp", "1000000", "keyed count, 1 million keys, two workers"));
+  workloads.push_back(WordCount("wc-10m-tcp", "10000000", "keyed count, 10 million keys, two workers"));
+  Workload skewed = WordCount("wc-1m-skew", "1000000", "keyed count, 80 % of the records on 10 % of 1 million keys, two workers");
+  skewed.job_arguments.push_back("--skewed");
+  skewed.loop_arguments.push_back("--skewed");
+  workloads.push_back(skewed);
+  workloads.push_back(
+      {.name = "wc-text", .job = "bench_text_count", .loop_arguments = {"text"}, .about = "words of natural text as std::string keys, two workers"});
+  workloads.push_back(Query("q0", "Nexmark: every bid"));
+  workloads.push_back(Query("q1", "Nexmark: currency conversion"));
+  workloads.push_back(Query("q2", "Nexmark: bids for some auctions"));
+  Workload local = WordCount("wc-1m-local", "1000000", "keyed count, 1 million keys, one worker with two slots");
+  local.one_worker = true;
+  local.loop_arguments.push_back("--memory");
+  workloads.push_back(local);
+  workloads.push_back(TwoStage(1));
+  workloads.push_back(TwoStage(4));
+  workloads.push_back({.name = "chain",
+                       .kind = WorkloadKind::kChain,
+                       .job = "bench_chain",
+                       .loop_arguments = {"chain"},
+                       .parallelism = 1,
+                       .one_worker = true,
+                       .about = "five maps over records of 32 bytes, ns per record and map"});
+  return workloads;
+}
+
+}  // namespace
+
+const std::vector<Workload>& AllWorkloads() {
+  static const std::vector<Workload> kWorkloads = Make();
+  return kWorkloads;
+}
+
+const Workload* FindWorkload(const std::string& name) {
+  const std::vector<Workload>& all = AllWorkloads();
+  const auto found = std::ranges::find(all, name, &Workload::name);
+  return found == all.end() ? nullptr : &*found;
+}
+
+}  // namespace weir::bench

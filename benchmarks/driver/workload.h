@@ -1,0 +1,35 @@
+// The workloads of the suite: which job, which loop, on which cluster.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace weir::bench {
+
+enum class WorkloadKind : uint8_t {
+  kThroughput,          // Events per second of a bounded run, beside the loop.
+  kChain,               // ... with and without the maps.
+  kLatency,             // By a schedule, from the due time.
+  kCheckpoint,          // Duration, stops and dips of checkpoints of large state.
+  kCheckpointOverhead,  // Throughput with checkpoints against without.
+  kRecovery,            // kill -9 of a worker.
+};
+
+struct Workload {
+  std::string name;
+  WorkloadKind kind = WorkloadKind::kThroughput;
+  std::string job = {};  // The library's name.
+  std::vector<std::string> job_arguments = {};
+  std::vector<std::string> loop_arguments = {};  // Of bench-loop.
+  uint32_t parallelism = 2;
+  bool one_worker = false;          // All slots on one TaskManager; else one TaskManager for each CPU.
+  uint64_t smoke_events = 200'000;  // Of a run that only checks the result.
+  std::string about = {};
+};
+
+// In the order of the table. One name may stand for several rows.
+const std::vector<Workload>& AllWorkloads();
+const Workload* FindWorkload(const std::string& name);  // The first; null when there is none.
+
+}  // namespace weir::bench
