@@ -104,6 +104,14 @@ constinit const ConfigOption<MemorySize> kExecutionCheckpointingDataInlineThresh
     .older_keys = {"state.storage.fs.memory-threshold", "state.backend.fs.memory-threshold"},
     .kind = OptionKind::kMemorySize, .default_text = "20kb", .min = 0, .max = 1048576,
     .description = "State smaller than this travels in the checkpoint's metadata, not in a file."}};
+constinit const ConfigOption<bool> kExecutionCheckpointingIncremental{{
+    .key = "execution.checkpointing.incremental", .older_keys = {"state.backend.incremental"},
+    .kind = OptionKind::kBool, .default_text = "true",
+    .description = "Checkpoints write what changed since the one before, not all state. Flink's default is false."}};
+constinit const ConfigOption<MemorySize> kStateBackendIncrementalDeltaSizeMax{{
+    .key = "state.backend.incremental.delta-size-max", .kind = OptionKind::kMemorySize, .default_text = "32mb", .min = 0,
+    .max = 1099511627776,
+    .description = "A subtask writes all its state again when its changes since the last time weigh more than this and more than half of the state."}};
 
 // Failure.
 constinit const ConfigOption<RestartStrategyType> kRestartStrategyType{{
@@ -189,7 +197,8 @@ constexpr const OptionInfo* kAll[] = {
     &kExecutionBufferTimeoutInterval.info, &kStateBackendType.info, &kExecutionCheckpointingInterval.info,
     &kExecutionCheckpointingTimeout.info, &kExecutionCheckpointingMinPause.info,
     &kExecutionCheckpointingTolerableFailedCheckpoints.info, &kExecutionCheckpointingNumRetained.info,
-    &kExecutionCheckpointingDir.info, &kExecutionCheckpointingDataInlineThreshold.info, &kRestartStrategyType.info,
+    &kExecutionCheckpointingDir.info, &kExecutionCheckpointingDataInlineThreshold.info, &kExecutionCheckpointingIncremental.info,
+    &kStateBackendIncrementalDeltaSizeMax.info, &kRestartStrategyType.info,
     &kRestartStrategyFixedDelayAttempts.info, &kRestartStrategyFixedDelayDelay.info,
     &kRestartStrategyExponentialDelayInitialBackoff.info, &kRestartStrategyExponentialDelayMaxBackoff.info,
     &kRestartStrategyExponentialDelayBackoffMultiplier.info,

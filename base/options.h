@@ -56,6 +56,8 @@ extern const ConfigOption<int64_t> kExecutionCheckpointingTolerableFailedCheckpo
 extern const ConfigOption<int64_t> kExecutionCheckpointingNumRetained;
 extern const ConfigOption<std::string> kExecutionCheckpointingDir;
 extern const ConfigOption<MemorySize> kExecutionCheckpointingDataInlineThreshold;
+extern const ConfigOption<bool> kExecutionCheckpointingIncremental;
+extern const ConfigOption<MemorySize> kStateBackendIncrementalDeltaSizeMax;
 
 // Failure.
 extern const ConfigOption<RestartStrategyType> kRestartStrategyType;

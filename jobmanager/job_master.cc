@@ -400,7 +400,8 @@ void JobMaster::OnPublicationOutcome(CheckpointId id, CheckpointPublication::Out
       ++completed_;
       in_progress_ = {};
       latest_completed_ = id;
-      latest_size_bytes_ = publishing_->StateSizeBytes() + metadata_bytes;
+      latest_full_size_bytes_ = publishing_->StateSizeBytes() + metadata_bytes;
+      latest_size_bytes_ = publishing_->WrittenBytes(CheckpointLayout(options_.checkpoints_directory, submission_.id).CheckpointDirectory(id)) + metadata_bytes;
       latest_duration_ms_ = NowMs() - triggered_at_ms_;
       LOG_INFO("Completed checkpoint {} for job {} ({} bytes in {} ms).", id.value, submission_.id.ToHex(), latest_size_bytes_, latest_duration_ms_);
       metadata_.clear();
@@ -513,7 +514,7 @@ void JobMaster::UpdateMetrics() {
   set("numberOfFailedCheckpoints", static_cast<double>(failed_));
   set("lastCheckpointDuration", static_cast<double>(latest_duration_ms_));
   set("lastCheckpointSize", static_cast<double>(latest_size_bytes_));
-  set("lastCheckpointFullSize", static_cast<double>(latest_size_bytes_));
+  set("lastCheckpointFullSize", static_cast<double>(latest_full_size_bytes_));
   set("lastCompletedCheckpointId", static_cast<double>(latest_completed_.value));
 }
 

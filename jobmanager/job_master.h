@@ -130,7 +130,8 @@ class JobMaster {
   CheckpointId in_progress_;
   int64_t triggered_at_ms_ = 0;
   CheckpointId latest_completed_;
-  uint64_t latest_size_bytes_ = 0;
+  uint64_t latest_size_bytes_ = 0;       // What was written for it.
+  uint64_t latest_full_size_bytes_ = 0;  // All that it stands on.
   int64_t latest_duration_ms_ = -1;
   CheckpointId restored_;
   std::unique_ptr<MetricScope> metrics_;

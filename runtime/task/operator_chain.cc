@@ -32,6 +32,7 @@ OperatorChain::OperatorChain(Options options, BatchSink& tail) : options_(std::m
     link.op = (*options_.nodes)[i]->make_operator();
     if (vertex.chain[i].keyed) {
       link.keyed_state = std::make_unique<KeyedStateStore>(key_groups.start, key_groups.end, vertex.max_parallelism);
+      if (options_.track_changes) link.keyed_state->TrackChanges();
       link.op->DeclareKeyedState(*link.keyed_state);
     }
     MetricLabels labels = options_.metric_labels;
@@ -117,8 +118,12 @@ Status OperatorChain::RestoreKeyedState(Link& link) {
     while (cursor.Next()) {
       const SnapshotRecord& record = cursor.record();
       const uint32_t column = column_of[record.state_index];
-      if (column == UINT32_MAX || record.kind != SnapshotRecordKind::kValue) continue;
-      RETURN_IF_ERROR(link.keyed_state->Restore(column, record.key, record.value));
+      if (column == UINT32_MAX) continue;
+      switch (record.kind) {
+        case SnapshotRecordKind::kValue: RETURN_IF_ERROR(link.keyed_state->Restore(column, record.key, record.value)); break;
+        case SnapshotRecordKind::kTombstone: RETURN_IF_ERROR(link.keyed_state->RestoreCleared(column, record.key)); break;
+        case SnapshotRecordKind::kRangeTombstone: return Corruption(where + " has no state that is cleared by range");
+      }
     }
   }
   return Status::Ok();

@@ -31,6 +31,7 @@ class OperatorChain {
     bool restored = false;
     const TaskSnapshot* restored_state = nullptr;
     FileSystem* files = nullptr;
+    bool track_changes = false;               // Snapshots are incremental.
     MetricRegistry* metrics = nullptr;
     MetricLabels metric_labels;               // Of the task.
     WorkDistributor* distributor = nullptr;   // Of enumerators.

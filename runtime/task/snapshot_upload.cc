@@ -1,45 +1,43 @@
 #include "runtime/task/snapshot_upload.h"
 
+#include <algorithm>
+#include <map>
+
 #include "base/check.h"
 
 namespace weir {
+namespace {
 
-SnapshotUpload::SnapshotUpload(const SnapshotStorage& storage, CheckpointLayout::StateFile name, Done done)
-    : storage_(storage), name_(name), done_(std::move(done)), started_ns_(storage.clock.MonotonicNanos()) {}
-
-void SnapshotUpload::Enqueue(std::function<void()> work) {
-  std::lock_guard lock(mutex_);
-  queue_.push_back(std::move(work));
-  if (running_) return;
-  running_ = true;
-  if (!storage_.pool.Submit([self = shared_from_this()] { self->RunQueued(); })) {
-    // The pool is full or stopping: a snapshot that cannot be written is no snapshot, and time-outs say so.
-    running_ = false;
-    queue_.clear();
+std::vector<SnapshotBlock> BlocksOf(const StateTombstones& cleared) {
+  std::map<uint32_t, BlockBuilder> builders;  // By key group.
+  std::vector<SnapshotBlock> blocks;
+  for (const StateTombstone& entry : cleared.entries) {
+    BlockBuilder& builder = builders[entry.key_group];
+    if (!builder.started()) builder.Start(entry.key_group);
+    builder.Append({entry.column, SnapshotRecordKind::kTombstone, cleared.KeyOf(entry), {}, {}});
+    if (builder.full()) blocks.push_back(builder.Finish());
   }
+  for (auto& [group, builder] : builders) {
+    if (builder.started()) blocks.push_back(builder.Finish());
+  }
+  return blocks;
 }
 
-void SnapshotUpload::RunQueued() {
-  while (true) {
-    std::function<void()> work;
-    {
-      std::lock_guard lock(mutex_);
-      if (queue_.empty()) {
-        running_ = false;
-        return;
-      }
-      work = std::move(queue_.front());
-      queue_.pop_front();
-    }
-    work();
-  }
+}  // namespace
+
+SnapshotUpload::SnapshotUpload(const SnapshotStorage& storage, std::shared_ptr<Strand> strand, CheckpointLayout::StateFile name, Done done)
+    : storage_(storage), strand_(std::move(strand)), name_(name), done_(std::move(done)), started_ns_(storage.clock.MonotonicNanos()) {}
+
+void SnapshotUpload::Enqueue(ThreadPool::Closure work) {
+  // Once refused, always: a snapshot with a hole is none.
+  refused_ = refused_ || !strand_->Post([self = shared_from_this(), work = std::move(work)] { work(); });
 }
 
-std::string SnapshotUpload::NextPath(uint32_t operator_index) {
+SnapshotFileWriter::Options SnapshotUpload::NextFile(uint32_t operator_index) {
   name_.operator_index = operator_index;
-  const std::string path = storage_.layout.StateFilePath(name_);
+  SnapshotFileWriter::Options options{storage_.layout.StateFilePath(name_), storage_.inline_size_bytes_max};
   ++name_.sequence;
-  return path;
+  return options;
 }
 
 OperatorSubtaskState& SnapshotUpload::StateOf(OperatorId id) {
@@ -50,20 +48,37 @@ OperatorSubtaskState& SnapshotUpload::StateOf(OperatorId id) {
   return states_.back();
 }
 
+SnapshotUpload::Keyed& SnapshotUpload::KeyedOf(uint32_t operator_index) {
+  const auto found = std::find_if(keyed_.begin(), keyed_.end(), [operator_index](const Keyed& keyed) { return keyed.operator_index == operator_index; });
+  CHECK(found != keyed_.end());
+  return *found;
+}
+
 void SnapshotUpload::SetOperatorState(OperatorId id, uint32_t operator_index, std::unique_ptr<OperatorStateWriter> writer) {
   // A copyable closure needs a shared owner.
   Enqueue([this, id, operator_index, shared = std::shared_ptr<OperatorStateWriter>(std::move(writer))] {
     if (!status_.ok() || abandoned_) return;
-    StatusOr<OperatorStateHandle> handle = shared->Finish(storage_.files, NextPath(operator_index), storage_.inline_size_bytes_max);
+    StatusOr<OperatorStateHandle> handle = shared->Finish(storage_.files, NextFile(operator_index).path, storage_.inline_size_bytes_max);
     status_ = handle.status();
     if (handle.ok()) StateOf(id).operator_state.push_back(std::move(*handle));
   });
 }
 
-void SnapshotUpload::BeginKeyed(OperatorId id, uint32_t operator_index, SnapshotHeader header) {
-  Enqueue([this, id, operator_index, header = std::move(header)] {
-    const SnapshotFileWriter::Options options{NextPath(operator_index), storage_.inline_size_bytes_max};
-    keyed_.push_back({id, header.key_groups, operator_index, std::make_unique<SnapshotFileWriter>(storage_.files, options, header)});
+void SnapshotUpload::BeginKeyed(OperatorId id, uint32_t operator_index, std::shared_ptr<KeyedSnapshots> snapshots, uint64_t number) {
+  begun_.emplace_back(snapshots, number);
+  Enqueue([this, id, operator_index, snapshots = std::move(snapshots), number] {
+    auto writer = std::make_unique<SnapshotFileWriter>(storage_.files, NextFile(operator_index), snapshots->header());
+    keyed_.push_back({id, operator_index, snapshots, number, std::move(writer), Status::Ok()});
+  });
+}
+
+void SnapshotUpload::AddCleared(uint32_t operator_index, StateTombstones cleared) {
+  if (cleared.entries.empty()) return;
+  Enqueue([this, operator_index, shared = std::make_shared<StateTombstones>(std::move(cleared))] {
+    Keyed& keyed = KeyedOf(operator_index);
+    for (SnapshotBlock& block : BlocksOf(*shared)) {
+      if (keyed.status.ok() && !abandoned_) keyed.status = keyed.writer->AddBlock(std::move(block));
+    }
   });
 }
 
@@ -72,15 +87,31 @@ void SnapshotUpload::AddBlock(uint32_t operator_index, SnapshotBlock block) {
   pending_bytes_.fetch_add(size_bytes, std::memory_order_relaxed);
   Enqueue([this, operator_index, size_bytes, shared = std::make_shared<SnapshotBlock>(std::move(block))] {
     pending_bytes_.fetch_sub(size_bytes, std::memory_order_relaxed);
-    if (!status_.ok() || abandoned_) return;
-    for (Keyed& keyed : keyed_) {
-      if (keyed.operator_index == operator_index) status_ = keyed.writer->AddBlock(std::move(*shared));
-    }
+    Keyed& keyed = KeyedOf(operator_index);
+    if (keyed.status.ok() && !abandoned_) keyed.status = keyed.writer->AddBlock(std::move(*shared));
   });
 }
 
 void SnapshotUpload::Seal() {
   Enqueue([this] { FinishAll(); });
+  if (!refused_) return;
+  for (const auto& [snapshots, number] : begun_) snapshots->chain().OnFailed(number);
+  if (!abandoned_) done_(Unavailable("the snapshot pool takes no more work"), 0);
+}
+
+// Deltas of a checkpoint that fails stay part of the chain: later snapshots stand on them.
+void SnapshotUpload::Finish(Keyed& keyed) {
+  SnapshotChain& chain = keyed.snapshots->chain();
+  if (keyed.status.ok()) {
+    StatusOr<StateBytes> bytes = keyed.writer->Finish();
+    keyed.status = bytes.status();
+    if (bytes.ok()) chain.OnDurable(keyed.number, {keyed.snapshots->header().key_groups, std::move(*bytes)});
+  }
+  if (!keyed.status.ok()) chain.OnFailed(keyed.number);
+  if (keyed.snapshots->HasMerged()) keyed.snapshots->WriteMerged(storage_.files, NextFile(keyed.operator_index));
+  StatusOr<std::vector<KeyedStateHandle>> handles = chain.HandlesOf(keyed.number);
+  if (status_.ok()) status_ = keyed.status.ok() ? handles.status() : keyed.status;
+  if (handles.ok()) StateOf(keyed.id).keyed = std::move(*handles);
 }
 
 void SnapshotUpload::FinishAll() {
@@ -88,19 +119,15 @@ void SnapshotUpload::FinishAll() {
     keyed_.clear();
     return;
   }
-  for (Keyed& keyed : keyed_) {
-    if (!status_.ok()) break;
-    StatusOr<StateBytes> bytes = keyed.writer->Finish();
-    status_ = bytes.status();
-    if (bytes.ok()) StateOf(keyed.id).keyed.push_back({keyed.key_groups, std::move(*bytes)});
-  }
-  keyed_.clear();
+  for (Keyed& keyed : keyed_) Finish(keyed);
   const int64_t async_us = (storage_.clock.MonotonicNanos() - started_ns_) / 1'000;
   if (status_.ok()) {
     done_(std::move(states_), async_us);
   } else {
     done_(status_, async_us);
   }
+  for (Keyed& keyed : keyed_) keyed.snapshots->StartMergeIfDue(storage_.files, storage_.pool);
+  keyed_.clear();
 }
 
 }  // namespace weir

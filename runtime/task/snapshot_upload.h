@@ -3,18 +3,20 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/file_system.h"
+#include "base/strand.h"
 #include "base/thread_pool.h"
+#include "runtime/task/keyed_snapshots.h"
 #include "state/checkpoint/checkpoint_storage.h"
 #include "state/checkpoint/operator_state_file.h"
 #include "state/checkpoint/snapshot_writer.h"
+#include <weir/state/keyed_state_store.h>
 
 namespace weir {
 
@@ -25,19 +27,23 @@ struct SnapshotStorage {
   const Clock& clock;
   const CheckpointLayout& layout;
   uint64_t inline_size_bytes_max = 20'480;
+  SnapshotChain::Limits incremental;
 };
 
 // Shared by the task and the pool, whichever ends later; all public calls on the task's thread, but for pending_bytes.
 class SnapshotUpload : public std::enable_shared_from_this<SnapshotUpload> {
  public:
-  // On the pool's thread, once, after Seal: the handles of everything, durable (R19), or the first error.
+  // Once, after Seal: the handles of everything, durable (R19), or the first error. On the pool's thread, or on the
+  // task's when the pool refuses work.
   using Done = std::function<void(StatusOr<std::vector<OperatorSubtaskState>> states, int64_t async_us)>;
 
-  SnapshotUpload(const SnapshotStorage& storage, CheckpointLayout::StateFile name, Done done);
+  // `strand`: the one of the task, so that its snapshots become durable in their order.
+  SnapshotUpload(const SnapshotStorage& storage, std::shared_ptr<Strand> strand, CheckpointLayout::StateFile name, Done done);
 
   void SetOperatorState(OperatorId id, uint32_t operator_index, std::unique_ptr<OperatorStateWriter> writer);
-  // Begins the keyed state of an operator; its blocks follow.
-  void BeginKeyed(OperatorId id, uint32_t operator_index, SnapshotHeader header);
+  // Begins the keyed state of an operator, snapshot `number` of its chain; what was cleared and its blocks follow.
+  void BeginKeyed(OperatorId id, uint32_t operator_index, std::shared_ptr<KeyedSnapshots> snapshots, uint64_t number);
+  void AddCleared(uint32_t operator_index, StateTombstones cleared);
   void AddBlock(uint32_t operator_index, SnapshotBlock block);
   void Seal();
   // Nobody wants it any more: what is still queued is dropped, files are deleted, Done is not called.
@@ -48,25 +54,29 @@ class SnapshotUpload : public std::enable_shared_from_this<SnapshotUpload> {
  private:
   struct Keyed {
     OperatorId id;
-    KeyGroupRange key_groups;
     uint32_t operator_index = 0;
+    std::shared_ptr<KeyedSnapshots> snapshots;
+    uint64_t number = 0;
     std::unique_ptr<SnapshotFileWriter> writer;
+    Status status;
   };
-  void Enqueue(std::function<void()> work);
-  void RunQueued();
-  std::string NextPath(uint32_t operator_index);
+  void Enqueue(ThreadPool::Closure work);
+  Keyed& KeyedOf(uint32_t operator_index);
+  SnapshotFileWriter::Options NextFile(uint32_t operator_index);
   OperatorSubtaskState& StateOf(OperatorId id);
+  void Finish(Keyed& keyed);
   void FinishAll();
 
   const SnapshotStorage storage_;
+  const std::shared_ptr<Strand> strand_;
   CheckpointLayout::StateFile name_;
   const Done done_;
   std::atomic<bool> abandoned_{false};
   std::atomic<size_t> pending_bytes_{0};
 
-  std::mutex mutex_;
-  std::deque<std::function<void()>> queue_;  // Guarded by mutex_. Runs in order, on one pool thread at a time.
-  bool running_ = false;                     // Guarded by mutex_.
+  // Thread: the task's.
+  bool refused_ = false;  // The pool takes no work: nothing of this snapshot runs there any more.
+  std::vector<std::pair<std::shared_ptr<KeyedSnapshots>, uint64_t>> begun_;
 
   // Only inside queued work.
   std::vector<Keyed> keyed_;

@@ -289,7 +289,6 @@ void StreamTask::OnCheckpointOver(CheckpointId id, bool completed) {
   if (!completed) {
     if (gate_ != nullptr) gate_->aligner().OnAbort(id);
     if (root_trigger_.has_value() && root_trigger_->id <= id) root_trigger_.reset();
-    checkpoints_->Abort(id);
   } else if (checkpoints_->Complete(id) && phase_ == TaskPhase::kDrained) {
     EndNormally();
   }
@@ -319,6 +318,7 @@ void StreamTask::Initialize() {
   chain.restored = options_.deployment.restored_checkpoint.value != 0;
   chain.restored_state = &options_.deployment.restored_state;
   chain.files = &options_.storage->files;
+  chain.track_changes = options_.storage->incremental.incremental;
   chain.metrics = options_.metrics;
   chain.metric_labels = options_.metric_labels;
   chain.distributor = partitions_.empty() ? nullptr : partitions_.front().get();

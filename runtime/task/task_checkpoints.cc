@@ -38,6 +38,7 @@ class TaskCheckpoints::BlockSink final : public SnapshotRecordSink {
  public:
   BlockSink(SnapshotUpload& upload, uint32_t operator_index) : upload_(upload), operator_index_(operator_index) {}
 
+  void Cleared(StateTombstones tombstones) override { upload_.AddCleared(operator_index_, std::move(tombstones)); }
   void Value(uint32_t key_group, uint32_t column, std::string_view key, std::string_view value) override {
     // The walk stays in one group for long.
     if (last_ == nullptr || last_group_ != key_group) {
@@ -66,7 +67,15 @@ class TaskCheckpoints::BlockSink final : public SnapshotRecordSink {
 };
 
 TaskCheckpoints::TaskCheckpoints(Identity identity, OperatorChain& chain, const SnapshotStorage& storage, TaskEvents& events)
-    : identity_(identity), chain_(chain), storage_(storage), events_(events) {}
+    : identity_(identity), chain_(chain), storage_(storage), events_(events), strand_(Strand::On(storage.pool)) {
+  for (const OperatorChain::Link& link : chain_.links()) {
+    std::shared_ptr<KeyedSnapshots>& snapshots = snapshots_.emplace_back();
+    if (link.keyed_state == nullptr) continue;
+    const uint32_t max_parallelism = link.runtime->MaxParallelism();
+    const KeyGroupRange range = KeyGroupRangeOf(max_parallelism, link.runtime->Parallelism(), link.runtime->SubtaskIndex());
+    snapshots = std::make_shared<KeyedSnapshots>(HeaderOf(link, max_parallelism, range), storage_.incremental);
+  }
+}
 
 TaskCheckpoints::~TaskCheckpoints() {
   if (running_.has_value()) running_->upload->Abandon();
@@ -89,8 +98,7 @@ void TaskCheckpoints::Begin(CheckpointId id, bool drained, int64_t watermark, in
   };
   const CheckpointLayout::StateFile name{id, identity_.attempt, identity_.subtask};
   Running& running = running_.emplace();
-  running.id = id;
-  running.upload = std::make_shared<SnapshotUpload>(storage_, name, std::move(done));
+  running.upload = std::make_shared<SnapshotUpload>(storage_, strand_, name, std::move(done));
 
   std::vector<OperatorChain::Link>& links = chain_.links();
   running.sinks.resize(links.size());
@@ -101,16 +109,19 @@ void TaskCheckpoints::Begin(CheckpointId id, bool drained, int64_t watermark, in
     SnapshotContext context{id.value, sink};
     link.op->Snapshot(context);
     if (!sink.empty()) running.upload->SetOperatorState(link.description->id, i, std::move(writer));
-    if (link.keyed_state != nullptr) {
-      const uint32_t max_parallelism = link.runtime->MaxParallelism();
-      const KeyGroupRange range = KeyGroupRangeOf(max_parallelism, link.runtime->Parallelism(), link.runtime->SubtaskIndex());
-      running.upload->BeginKeyed(link.description->id, i, HeaderOf(link, max_parallelism, range));
-      running.sinks[i] = std::make_unique<BlockSink>(*running.upload, i);
-      link.keyed_state->BeginSnapshot(*running.sinks[i]);
-    }
+    if (link.keyed_state != nullptr) BeginKeyed(running, i);
   }
   durations->sync_us = (storage_.clock.MonotonicNanos() - begin_ns) / 1'000;
   Continue(0);  // Without keyed state this seals at once.
+}
+
+void TaskCheckpoints::BeginKeyed(Running& running, uint32_t link_index) {
+  OperatorChain::Link& link = chain_.links()[link_index];
+  const SnapshotChain::Begun begun = snapshots_[link_index]->chain().Begin();
+  running.upload->BeginKeyed(link.description->id, link_index, snapshots_[link_index], begun.number);
+  running.sinks[link_index] = std::make_unique<BlockSink>(*running.upload, link_index);
+  using Kind = KeyedStateStore::SnapshotKind;
+  link.keyed_state->BeginSnapshot(begun.is_base ? Kind::kFull : Kind::kDelta, *running.sinks[link_index]);
 }
 
 bool TaskCheckpoints::Continue(size_t bytes_max) {
@@ -139,15 +150,6 @@ void TaskCheckpoints::FinishWalk() {
     sink->Finish();
   }
   running_->upload->Seal();
-  running_.reset();
-}
-
-void TaskCheckpoints::Abort(CheckpointId id) {
-  if (!running_.has_value() || running_->id != id) return;
-  running_->upload->Abandon();
-  for (OperatorChain::Link& link : chain_.links()) {
-    if (link.keyed_state != nullptr) link.keyed_state->AbandonSnapshot();
-  }
   running_.reset();
 }
 

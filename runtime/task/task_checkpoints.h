@@ -7,12 +7,14 @@
 #include <optional>
 #include <vector>
 
+#include "runtime/task/keyed_snapshots.h"
 #include "runtime/task/operator_chain.h"
 #include "runtime/task/snapshot_upload.h"
 #include "runtime/task/task_deployment.h"
 
 namespace weir {
 
+// An aborted checkpoint ends nothing here: its deltas are part of the next one, and a base that is begun serves as well.
 // Thread: task; results go to TaskEvents from the snapshot pool.
 class TaskCheckpoints {
  public:
@@ -30,7 +32,6 @@ class TaskCheckpoints {
   bool walking() const { return running_.has_value(); }
   // Serializes about `bytes_max` bytes of the running walk. False when the pool has enough to do: call again later.
   bool Continue(size_t bytes_max);
-  void Abort(CheckpointId id);
   // Commits what is pending up to `id`. True when a snapshot up to `id` was taken after all input was processed.
   bool Complete(CheckpointId id);
 
@@ -38,17 +39,19 @@ class TaskCheckpoints {
   // Fills the blocks of one operator's keyed state; rows saved ahead of the cursor go to blocks of their own group.
   class BlockSink;
   struct Running {
-    CheckpointId id;
     std::shared_ptr<SnapshotUpload> upload;  // Shared with the pool.
     size_t next_link = 0;                    // Links before it are walked.
     std::vector<std::unique_ptr<BlockSink>> sinks;  // By link; null without keyed state.
   };
+  void BeginKeyed(Running& running, uint32_t link_index);
   void FinishWalk();
 
   const Identity identity_;
   OperatorChain& chain_;
   const SnapshotStorage& storage_;
   TaskEvents& events_;
+  const std::shared_ptr<Strand> strand_;                      // Of the uploads.
+  std::vector<std::shared_ptr<KeyedSnapshots>> snapshots_;    // By link; null without keyed state. Shared with the pool.
   std::optional<Running> running_;
   std::optional<CheckpointId> first_drained_;  // The oldest snapshot taken after all input was processed.
 };

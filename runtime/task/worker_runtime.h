@@ -31,6 +31,7 @@ struct WorkerOptions {
   ChannelLimits channel_limits;
   SlotTask::Threading threading = SlotTask::Threading::kSlot;
   uint64_t inline_state_bytes_max = 20'480;
+  SnapshotChain::Limits incremental;
   uint32_t snapshot_threads = 2;
   int64_t connect_timeout_ms = 10'000;
   int64_t peer_timeout_ms = 10'000;  // heartbeat.timeout: of a worker at the other end of a channel (R32).

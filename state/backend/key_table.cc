@@ -1,5 +1,7 @@
 #include <weir/state/key_table.h>
 
+#include <algorithm>
+#include <cstring>
 #include <new>
 
 #include "base/check.h"
@@ -9,8 +11,64 @@ namespace {
 
 constexpr std::align_val_t kTableAlignment{64};
 constexpr uint32_t kSlotsMin = 8;
+// Beyond so many slots or bytes a segment is split: about 100 us of moving at most.
+constexpr uint32_t kSlotsMax = 8'192;
+constexpr uint32_t kSegmentBytesMax = 256 * 1024;
+constexpr uint32_t kDoublingSlotsMax = 2'048;
+constexpr uint32_t kDirectoryDepthMax = 17;  // Hash bits 47..63; those below are the position's.
 
 uint32_t AlignUp(uint32_t offset, uint32_t alignment) { return (offset + alignment - 1) / alignment * alignment; }
+
+// Room behind the last slot for probes that begin near it.
+uint32_t SlotEnd(uint32_t slots) { return slots + std::min(48u, slots / 2); }
+
+size_t RowBytes(uint32_t slots, uint32_t row_bytes) { return (size_t{SlotEnd(slots)} * row_bytes + 63) / 64 * 64; }
+
+size_t TagBytes(uint32_t slots) { return (size_t{SlotEnd(slots)} + 1) * sizeof(uint16_t); }
+
+size_t SegmentBytes(uint32_t slots, uint32_t row_bytes) { return RowBytes(slots, row_bytes) + TagBytes(slots); }
+
+
+// What every group begins with: nothing is found in it, nothing fits into it.
+KeySegment& NoSegment() {
+  static uint16_t empty_tag = KeySegment::kEmpty;
+  static KeySegment none{.tags = &empty_tag};
+  return none;
+}
+
+KeySegment* NewSegment(uint32_t slots, uint32_t depth, uint64_t first_prefix, const RowLayout& layout) {
+  auto* const segment = new KeySegment{.slots = slots, .slot_end = SlotEnd(slots), .depth = depth, .first_prefix = first_prefix};
+  segment->rows = static_cast<std::byte*>(::operator new(SegmentBytes(slots, layout.size_bytes), kTableAlignment));
+  segment->tags = reinterpret_cast<uint16_t*>(segment->rows + RowBytes(slots, layout.size_bytes));
+  std::memset(segment->tags, 0, TagBytes(slots));
+  return segment;
+}
+
+void FreeSegment(KeySegment* segment) {
+  if (segment == &NoSegment()) return;
+  ::operator delete(segment->rows, kTableAlignment);
+  delete segment;
+}
+
+void MoveRow(std::byte* target, std::byte* source, const RowLayout& layout) {
+  layout.key->type->move_construct(target, source, 1);
+  layout.key->type->destroy(source, 1);
+  for (uint32_t column = 0; column < layout.columns.size(); ++column) {
+    if (!layout.Present(source, column)) continue;
+    const StateColumn& state = layout.columns[column];
+    state.type->move_construct(target + state.offset, source + state.offset, 1);
+    state.type->destroy(source + state.offset, 1);
+  }
+  if (layout.presence_offset != 0) std::memcpy(target + layout.presence_offset, source + layout.presence_offset, 4);
+}
+
+// The next size of a segment with so many live rows: in small steps once it is large, so that slots are never idle in
+// number; the same size when only deleted marks filled it.
+uint32_t GrownSlots(const KeySegment& segment) {
+  if (segment.slots == 0) return kSlotsMin;
+  if (segment.live <= segment.slots / 2 && segment.used > segment.slots / 4 * 3) return segment.slots;
+  return segment.slots < kDoublingSlotsMax ? segment.slots * 2 : segment.slots + segment.slots / 4;
+}
 
 }  // namespace
 
@@ -31,87 +89,137 @@ RowLayout RowLayout::For(const KeyOps& key, std::vector<StateColumn> columns) {
     offset = layout.presence_offset + sizeof(uint32_t);
   }
   layout.size_bytes = AlignUp(offset, alignment);
+  layout.segment_slots_max = std::clamp(kSegmentBytesMax / std::max(1u, layout.size_bytes), 64u, kSlotsMax);
   layout.columns = std::move(columns);
   return layout;
 }
 
+KeyTable::KeyTable() : directory_{&NoSegment()} {}
+
 KeyTable::KeyTable(KeyTable&& other) noexcept
-    : tags_(std::exchange(other.tags_, nullptr)),
-      rows_(std::exchange(other.rows_, nullptr)),
-      mask_(std::exchange(other.mask_, 0)),
-      live_(std::exchange(other.live_, 0)),
-      used_(std::exchange(other.used_, 0)) {}
+    : directory_(std::exchange(other.directory_, {&NoSegment()})), directory_shift_(std::exchange(other.directory_shift_, 63)) {}
 
-KeyTable::~KeyTable() { CHECK(tags_ == nullptr); }
+KeyTable::~KeyTable() { CHECK(directory_.size() == 1 && directory_[0] == &NoSegment()); }
 
-uint32_t KeyTable::Insert(uint64_t hash, const RowLayout& layout, uint32_t flags) {
-  if (NeedsGrowth()) {
-    const uint32_t slots = slot_count();
-    // Many deleted marks: a table of the same size has room again.
-    Rehash(slots == 0 ? kSlotsMin : live_ > slots / 2 ? slots * 2 : slots, layout);
+KeySegment* KeyTable::Next(const KeySegment& segment) const {
+  const uint64_t span = uint64_t{1} << (63 - directory_shift_ - segment.depth);  // Entries that stand for it.
+  const uint64_t index = ((segment.first_prefix >> 1) >> directory_shift_) + span;
+  return index < directory_.size() ? directory_[index] : nullptr;
+}
+
+uint64_t KeyTable::size() const {
+  uint64_t sum = 0;
+  for (const KeySegment* segment = First(); segment != nullptr; segment = Next(*segment)) sum += segment->live;
+  return sum;
+}
+
+size_t KeyTable::allocated_bytes(uint32_t row_bytes) const {
+  size_t sum = directory_.capacity() * sizeof(KeySegment*);
+  for (const KeySegment* segment = First(); segment != nullptr; segment = Next(*segment)) {
+    if (segment->slots != 0) sum += sizeof(KeySegment) + SegmentBytes(segment->slots, row_bytes);
   }
-  const uint32_t bits = HashBits(hash);
-  uint32_t slot = bits & mask_;
-  while (tags_[slot] != kEmpty && tags_[slot] != kDeleted) slot = (slot + 1) & mask_;
-  if (tags_[slot] == kEmpty) ++used_;
-  ++live_;
-  tags_[slot] = kOccupied | flags | bits;
+  return sum;
+}
+
+uint32_t KeyTable::TryInsert(KeySegment& segment, uint64_t hash, uint16_t bits) {
+  uint32_t slot = segment.SlotOf(hash);
+  while (slot < segment.slot_end && segment.occupied(slot)) ++slot;
+  if (slot >= segment.slot_end) return KeySegment::kNone;
+  // A deleted mark is used again whatever the load: a key that is cleared and set while all are visited never moves a row.
+  if (segment.tags[slot] == KeySegment::kEmpty) {
+    // At 13/16 a miss looks at some 13 tags, a hit at 3.
+    if (uint64_t{segment.used + 1} * 16 > uint64_t{segment.slots} * 13) return KeySegment::kNone;
+    ++segment.used;
+  }
+  ++segment.live;
+  segment.tags[slot] = static_cast<uint16_t>(KeySegment::TagOf(hash) | bits);
   return slot;
 }
 
-void KeyTable::Erase(uint32_t slot) {
-  DCHECK(tags_[slot] & kOccupied);
-  tags_[slot] = kDeleted;
-  --live_;
+void KeyTable::Erase(KeySegment& segment, uint32_t slot) {
+  DCHECK(segment.occupied(slot));
+  segment.tags[slot] = KeySegment::kDeleted;
+  --segment.live;
 }
 
-void KeyTable::Rehash(uint32_t slots, const RowLayout& layout) {
-  CHECK(slots <= kHashMask);
-  const uint32_t old_slots = slot_count();
-  uint32_t* const old_tags = tags_;
-  std::byte* const old_rows = rows_;
-  tags_ = static_cast<uint32_t*>(::operator new(size_t{slots} * sizeof(uint32_t), kTableAlignment));
-  std::memset(tags_, 0, size_t{slots} * sizeof(uint32_t));
-  rows_ = static_cast<std::byte*>(::operator new(size_t{slots} * layout.size_bytes, kTableAlignment));
-  mask_ = slots - 1;
-  for (uint32_t from = 0; from < old_slots; ++from) {
-    const uint32_t tag = old_tags[from];
-    if ((tag & kOccupied) == 0) continue;
-    uint32_t slot = tag & kHashMask & mask_;
-    while (tags_[slot] != kEmpty) slot = (slot + 1) & mask_;
-    tags_[slot] = tag;
-    std::byte* const source = old_rows + size_t{from} * layout.size_bytes;
-    std::byte* const target = row(slot, layout.size_bytes);
-    layout.key->type->move_construct(target, source, 1);
-    layout.key->type->destroy(source, 1);
-    for (uint32_t column = 0; column < layout.columns.size(); ++column) {
-      if (!layout.Present(source, column)) continue;
-      const StateColumn& state = layout.columns[column];
-      state.type->move_construct(target + state.offset, source + state.offset, 1);
-      state.type->destroy(source + state.offset, 1);
-    }
-    if (layout.presence_offset != 0) std::memcpy(target + layout.presence_offset, source + layout.presence_offset, 4);
+void KeyTable::Grow(uint64_t hash, const RowLayout& layout) {
+  KeySegment& old = Segment(hash);
+  if (old.slots >= layout.segment_slots_max && old.live > old.slots / 2 && old.depth < kDirectoryDepthMax) {
+    if (old.depth == 63 - directory_shift_) DoubleDirectory();
+    const uint32_t depth = old.depth + 1;
+    const uint64_t upper_prefix = old.first_prefix | (uint64_t{1} << (64 - depth));
+    const uint32_t slots = old.live / 2 / 2 * 3;
+    KeySegment* const lower = MakeFrom(old, depth, old.first_prefix, slots, layout);
+    Publish(MakeFrom(old, depth, upper_prefix, slots, layout));
+    Publish(lower);
+  } else {
+    Publish(MakeFrom(old, old.depth, old.first_prefix, GrownSlots(old), layout));
   }
-  used_ = live_;
-  ::operator delete(old_tags, kTableAlignment);
-  ::operator delete(old_rows, kTableAlignment);
+  FreeSegment(&old);
+}
+
+// Moves the rows of `old` whose hashes begin with the prefix to a new segment of at least `slots`.
+KeySegment* KeyTable::MakeFrom(KeySegment& old, uint32_t depth, uint64_t first_prefix, uint32_t slots, const RowLayout& layout) {
+  struct Move {
+    uint32_t from;
+    uint32_t to;
+    uint64_t hash;
+  };
+  std::vector<Move> moves;
+  moves.reserve(old.live);
+  for (uint32_t slot = 0; slot < old.slot_end; ++slot) {
+    if (!old.occupied(slot)) continue;
+    const uint64_t hash = layout.key->hash(old.row(slot, layout.size_bytes));
+    if (((hash ^ first_prefix) >> 1) >> (63 - depth) == 0) moves.push_back({slot, 0, hash});
+  }
+  // All rows find their places before one moves: a crowded end asks for more slots.
+  const auto fits = [&](KeySegment& segment) {
+    return std::all_of(moves.begin(), moves.end(), [&](Move& move) {
+      move.to = TryInsert(segment, move.hash, old.tags[move.from] & KeySegment::kSnapshotBits);
+      return move.to != KeySegment::kNone;
+    });
+  };
+  KeySegment* made = NewSegment(std::max(slots, kSlotsMin), depth, first_prefix, layout);
+  while (!fits(*made)) {
+    const uint32_t more = made->slots + made->slots / 4;
+    FreeSegment(made);
+    made = NewSegment(more, depth, first_prefix, layout);
+  }
+  for (const Move& move : moves) MoveRow(made->row(move.to, layout.size_bytes), old.row(move.from, layout.size_bytes), layout);
+  return made;
+}
+
+void KeyTable::Publish(KeySegment* segment) {
+  const uint64_t first = (segment->first_prefix >> 1) >> directory_shift_;
+  const uint64_t span = uint64_t{1} << (63 - directory_shift_ - segment->depth);
+  std::fill_n(directory_.begin() + static_cast<ptrdiff_t>(first), span, segment);
+}
+
+void KeyTable::DoubleDirectory() {
+  std::vector<KeySegment*> doubled;
+  doubled.reserve(directory_.size() * 2);
+  for (KeySegment* const segment : directory_) doubled.insert(doubled.end(), 2, segment);
+  directory_ = std::move(doubled);
+  --directory_shift_;
 }
 
 void KeyTable::Destroy(const RowLayout& layout) {
-  for (uint32_t slot = 0; slot < slot_count(); ++slot) {
-    if ((tags_[slot] & kOccupied) == 0) continue;
-    std::byte* const content = row(slot, layout.size_bytes);
-    layout.key->type->destroy(content, 1);
-    for (uint32_t column = 0; column < layout.columns.size(); ++column) {
-      const StateColumn& state = layout.columns[column];
-      if (layout.Present(content, column)) state.type->destroy(content + state.offset, 1);
+  for (KeySegment* segment = First(); segment != nullptr;) {
+    KeySegment* const next = Next(*segment);
+    for (uint32_t slot = 0; slot < segment->slot_end; ++slot) {
+      if (!segment->occupied(slot)) continue;
+      std::byte* const content = segment->row(slot, layout.size_bytes);
+      layout.key->type->destroy(content, 1);
+      for (uint32_t column = 0; column < layout.columns.size(); ++column) {
+        const StateColumn& state = layout.columns[column];
+        if (layout.Present(content, column)) state.type->destroy(content + state.offset, 1);
+      }
     }
+    FreeSegment(segment);
+    segment = next;
   }
-  ::operator delete(tags_, kTableAlignment);
-  ::operator delete(rows_, kTableAlignment);
-  tags_ = nullptr;
-  rows_ = nullptr;
-  mask_ = live_ = used_ = 0;
+  directory_.assign(1, &NoSegment());
+  directory_shift_ = 63;
 }
 
 }  // namespace weir

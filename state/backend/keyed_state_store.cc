@@ -3,6 +3,7 @@
 #include <bit>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "base/check.h"
 
@@ -31,12 +32,17 @@ void KeyedStateStore::DieOfForeignKeyGroup(uint64_t hash) const {
 }
 
 void KeyedStateStore::InsertRow() {
-  const uint32_t group_index = static_cast<uint32_t>(table_ - tables_.data());
-  // The group under the cursor may not move its rows: its rest is written first.
-  if (walking_ && group_index == cursor_group_ && table_->NeedsGrowth()) FinishGroup(group_index);
-  slot_ = table_->Insert(hash_, layout_, 0);
-  // A row born ahead of the cursor is not part of the running snapshot.
-  if (walking_ && AheadOfCursor(group_index, slot_)) table_->set_tag(slot_, table_->tag(slot_) | KeyTable::kWritten);
+  const uint32_t group_index = KeyGroup(hash_) - key_group_start_;
+  while ((slot_ = KeyTable::TryInsert(*segment_, hash_, 0)) == KeySegment::kNone) {
+    // The segment under the cursor may not move its rows: its rest is written first.
+    if (walking_ && segment_ == cursor_segment_) FinishSegment();
+    tables_[group_index].Grow(hash_, layout_);
+    segment_ = &tables_[group_index].Segment(hash_);
+  }
+  uint16_t& tag = segment_->tags[slot_];
+  if (tracking_) tag |= dirty_bit_;
+  // A row born ahead of the cursor is not part of the running full snapshot.
+  if (walking_ && kind_ == SnapshotKind::kFull && AheadOfCursor(group_index, *segment_, slot_)) tag |= walk_bit_;
   std::byte* const row = CurrentRow();
   layout_.key->type->copy_construct(row, key_, 1);
   if (layout_.presence_offset != 0) std::memset(row + layout_.presence_offset, 0, 4);
@@ -54,7 +60,8 @@ bool KeyedStateStore::MarkPresent(uint32_t column) {
 
 void KeyedStateStore::ClearValue(uint32_t column) {
   if (!HasValue(column)) return;
-  if (walking_) SaveBeforeWrite(*table_, slot_);
+  if (walking_) SaveBeforeWrite();
+  if (tracking_) RememberCleared(column);
   std::byte* const row = CurrentRow();
   const StateColumn& state = layout_.columns[column];
   state.type->destroy(row + state.offset, 1);
@@ -66,23 +73,33 @@ void KeyedStateStore::ClearValue(uint32_t column) {
   }
   if (presence == 0) {
     layout_.key->type->destroy(row, 1);
-    table_->Erase(slot_);
-    slot_ = KeyTable::kNone;
+    KeyTable::Erase(*segment_, slot_);
+    slot_ = KeySegment::kNone;
   }
+}
+
+void KeyedStateStore::RememberCleared(uint32_t column) {
+  key_bytes_.Clear();
+  layout_.key->type->encode(CurrentRow(), 1, key_bytes_);
+  const std::string_view key = key_bytes_.view();
+  cleared_.entries.push_back({KeyGroup(hash_), column, cleared_.keys.size(), key.size()});
+  cleared_.keys.append(key);
 }
 
 void KeyedStateStore::ForEachKey(const std::function<void(const void* key)>& visit) {
   for (KeyTable& table : tables_) {
-    for (uint32_t slot = 0; slot < table.slot_count(); ++slot) {
-      if ((table.tag(slot) & KeyTable::kOccupied) == 0) continue;
-      table_ = &table;
-      slot_ = slot;
-      key_ = table.row(slot, layout_.size_bytes);
-      hash_ = layout_.key->hash(key_);
-      visit(key_);
+    for (KeySegment* segment = table.First(); segment != nullptr; segment = table.Next(*segment)) {
+      for (uint32_t slot = 0; slot < segment->slot_end; ++slot) {
+        if (!segment->occupied(slot)) continue;
+        segment_ = segment;
+        slot_ = slot;
+        key_ = segment->row(slot, layout_.size_bytes);
+        hash_ = layout_.key->hash(key_);
+        visit(key_);
+      }
     }
   }
-  slot_ = KeyTable::kNone;
+  slot_ = KeySegment::kNone;
 }
 
 uint64_t KeyedStateStore::row_count() const {
@@ -92,33 +109,44 @@ uint64_t KeyedStateStore::row_count() const {
 }
 
 size_t KeyedStateStore::memory_bytes() const {
-  size_t sum = 0;
+  size_t sum = cleared_.entries.capacity() * sizeof(StateTombstone) + cleared_.keys.capacity();
   for (const KeyTable& table : tables_) sum += table.allocated_bytes(layout_.size_bytes);
   return sum;
 }
 
-bool KeyedStateStore::AheadOfCursor(uint32_t group_index, uint32_t slot) const {
-  return group_index > cursor_group_ || (group_index == cursor_group_ && slot >= cursor_slot_);
+bool KeyedStateStore::AheadOfCursor(uint32_t group_index, const KeySegment& segment, uint32_t slot) const {
+  if (group_index != cursor_group_) return group_index > cursor_group_;
+  if (&segment != cursor_segment_) return segment.first_prefix > cursor_segment_->first_prefix;
+  return slot >= cursor_slot_;
 }
 
-void KeyedStateStore::BeginSnapshot(SnapshotRecordSink& sink) {
+void KeyedStateStore::BeginSnapshot(SnapshotKind kind, SnapshotRecordSink& sink) {
   CHECK(!walking_);
+  CHECK(kind == SnapshotKind::kFull || tracking_);
   walking_ = true;
+  kind_ = kind;
   sink_ = &sink;
   cursor_group_ = 0;
+  cursor_segment_ = tables_[0].First();
   cursor_slot_ = 0;
+  StateTombstones cleared = std::exchange(cleared_, {});
+  if (kind == SnapshotKind::kFull) return;
+  std::swap(dirty_bit_, walk_bit_);
+  sink.Cleared(std::move(cleared));
 }
 
-void KeyedStateStore::SaveBeforeWrite(KeyTable& table, uint32_t slot) {
-  const uint32_t group_index = static_cast<uint32_t>(&table - tables_.data());
-  const uint32_t tag = table.tag(slot);
-  if ((tag & KeyTable::kWritten) != 0 || !AheadOfCursor(group_index, slot)) return;
-  WriteRow(group_index, table, slot);
-  table.set_tag(slot, tag | KeyTable::kWritten);
+void KeyedStateStore::SaveBeforeWrite() {
+  const uint32_t group_index = KeyGroup(hash_) - key_group_start_;
+  const uint16_t tag = segment_->tags[slot_];
+  const bool marked = (tag & walk_bit_) != 0;
+  const bool needed = kind_ == SnapshotKind::kDelta ? marked : !marked && AheadOfCursor(group_index, *segment_, slot_);
+  if (!needed) return;
+  WriteRow(group_index, *segment_, slot_);
+  segment_->tags[slot_] = tag ^ walk_bit_;
 }
 
-void KeyedStateStore::WriteRow(uint32_t group_index, KeyTable& table, uint32_t slot) {
-  const std::byte* const row = table.row(slot, layout_.size_bytes);
+void KeyedStateStore::WriteRow(uint32_t group_index, const KeySegment& segment, uint32_t slot) {
+  const std::byte* const row = segment.row(slot, layout_.size_bytes);
   key_bytes_.Clear();
   layout_.key->type->encode(row, 1, key_bytes_);
   for (uint32_t column = 0; column < layout_.columns.size(); ++column) {
@@ -131,114 +159,121 @@ void KeyedStateStore::WriteRow(uint32_t group_index, KeyTable& table, uint32_t s
   }
 }
 
-void KeyedStateStore::FinishGroup(uint32_t group_index) {
-  KeyTable& table = tables_[group_index];
-  for (; cursor_slot_ < table.slot_count(); ++cursor_slot_) {
-    const uint32_t tag = table.tag(cursor_slot_);
-    if ((tag & KeyTable::kOccupied) == 0) continue;
-    if ((tag & KeyTable::kWritten) == 0) WriteRow(group_index, table, cursor_slot_);
-    table.set_tag(cursor_slot_, tag & ~KeyTable::kWritten);
+// Writes what the snapshot needs of the slot under the cursor, and settles its bits.
+void KeyedStateStore::PassSlot() {
+  uint16_t& tag = cursor_segment_->tags[cursor_slot_];
+  if ((tag & KeySegment::kOccupied) != 0) {
+    const bool marked = (tag & walk_bit_) != 0;
+    if (marked == (kind_ == SnapshotKind::kDelta)) WriteRow(cursor_group_, *cursor_segment_, cursor_slot_);
+    tag &= static_cast<uint16_t>(~walk_bit_);
+    if (kind_ == SnapshotKind::kFull) tag = static_cast<uint16_t>(marked ? tag | dirty_bit_ : tag & ~dirty_bit_);
   }
-  ++cursor_group_;
+  ++cursor_slot_;
+}
+
+void KeyedStateStore::NextSegment() {
   cursor_slot_ = 0;
+  cursor_segment_ = tables_[cursor_group_].Next(*cursor_segment_);
+  if (cursor_segment_ != nullptr) return;
+  if (++cursor_group_ < tables_.size()) cursor_segment_ = tables_[cursor_group_].First();
+}
+
+void KeyedStateStore::FinishSegment() {
+  while (cursor_slot_ < cursor_segment_->slot_end) PassSlot();
+  NextSegment();
+}
+
+// Slots that a delta does not need, many at a time: a change of 1 % is found at the speed of memory. Yields how many.
+size_t KeyedStateStore::SkipUnmarked() {
+  constexpr uint32_t kTagsPerStep = 16;
+  const uint64_t marks = 0x0001'0001'0001'0001ULL * walk_bit_;
+  const uint32_t begin = cursor_slot_;
+  while (cursor_slot_ + kTagsPerStep <= cursor_segment_->slot_end) {
+    uint64_t words[kTagsPerStep / 4];
+    std::memcpy(words, cursor_segment_->tags + cursor_slot_, sizeof(words));
+    if (((words[0] | words[1] | words[2] | words[3]) & marks) != 0) break;
+    cursor_slot_ += kTagsPerStep;
+  }
+  return (cursor_slot_ - begin) / kTagsPerStep;
 }
 
 bool KeyedStateStore::WriteSlice(size_t bytes_max) {
   CHECK(walking_);
   slice_bytes_ = 0;
-  uint32_t scanned = 0;
-  while (cursor_group_ < tables_.size()) {
-    KeyTable& table = tables_[cursor_group_];
-    while (cursor_slot_ < table.slot_count()) {
-      // Empty slots cost time too: a slice is bounded in both.
+  size_t scanned = 0;
+  for (; cursor_group_ < tables_.size(); NextSegment()) {
+    while (cursor_slot_ < cursor_segment_->slot_end) {
+      // Slots without a record cost time too: a slice is bounded in both.
       if (slice_bytes_ >= bytes_max || ++scanned > bytes_max) return false;
-      const uint32_t tag = table.tag(cursor_slot_);
-      if ((tag & KeyTable::kOccupied) != 0) {
-        if ((tag & KeyTable::kWritten) == 0) WriteRow(cursor_group_, table, cursor_slot_);
-        table.set_tag(cursor_slot_, tag & ~KeyTable::kWritten);
-      }
-      ++cursor_slot_;
+      if (kind_ == SnapshotKind::kDelta) scanned += SkipUnmarked();
+      if (cursor_slot_ < cursor_segment_->slot_end) PassSlot();
     }
-    ++cursor_group_;
-    cursor_slot_ = 0;
   }
   walking_ = false;
   sink_ = nullptr;
   return true;
 }
 
-void KeyedStateStore::AbandonSnapshot() {
-  if (!walking_) return;
-  // The rest of the walk without output, so that every W bit is clear again.
-  for (; cursor_group_ < tables_.size(); ++cursor_group_, cursor_slot_ = 0) {
-    KeyTable& table = tables_[cursor_group_];
-    for (; cursor_slot_ < table.slot_count(); ++cursor_slot_) {
-      const uint32_t tag = table.tag(cursor_slot_);
-      if ((tag & KeyTable::kOccupied) != 0) table.set_tag(cursor_slot_, tag & ~KeyTable::kWritten);
-    }
+// Decodes the key into the scratch and makes it current. On an error nothing is left constructed.
+Status KeyedStateStore::SelectDecoded(uint32_t column, std::string_view key) {
+  CHECK(!walking_);
+  if (column >= layout_.columns.size()) return Corruption("snapshot names an unknown state, index=" + std::to_string(column));
+  if (restore_scratch_ == nullptr) restore_scratch_ = std::make_unique<RecordScratch>(layout_);
+  std::byte* const decoded = restore_scratch_->key();
+  ByteReader reader(key);
+  if (!layout_.key->type->decode(decoded, 1, reader)) return Corruption("key in a snapshot does not decode, state=" + layout_.columns[column].name);
+  const uint64_t hash = layout_.key->hash(decoded);
+  if (!reader.AtEnd() || KeyGroup(hash) - key_group_start_ >= tables_.size()) {
+    layout_.key->type->destroy(decoded, 1);
+    return Corruption("record in a snapshot does not belong to its key group, state=" + layout_.columns[column].name);
   }
-  walking_ = false;
-  sink_ = nullptr;
+  SelectErased(decoded, hash);
+  return Status::Ok();
 }
 
 Status KeyedStateStore::Restore(uint32_t column, std::string_view key, std::string_view value) {
-  CHECK(!walking_);
-  if (column >= layout_.columns.size()) return Corruption("snapshot names an unknown state, index=" + std::to_string(column));
-  const TypeInfo& key_type = *layout_.key->type;
-  const TypeInfo& value_type = *layout_.columns[column].type;
-  // One aligned place for the decoded key and value, used per record at restore only.
-  const size_t value_offset = (key_type.size_bytes + 63) / 64 * 64;
-  if (restore_scratch_ == nullptr) restore_scratch_ = std::make_unique<RecordScratch>(value_offset, layout_);
-  std::byte* const decoded_key = restore_scratch_->bytes();
-  std::byte* const decoded_value = decoded_key + value_offset;
-  ByteReader key_reader(key);
-  if (!key_type.decode(decoded_key, 1, key_reader)) return Corruption("key in a snapshot does not decode, state=" + layout_.columns[column].name);
-  ByteReader value_reader(value);
-  if (!key_reader.AtEnd() || !value_type.decode(decoded_value, 1, value_reader)) {
-    key_type.destroy(decoded_key, 1);
-    return Corruption("record in a snapshot does not decode, state=" + layout_.columns[column].name);
-  }
-  const uint64_t hash = layout_.key->hash(decoded_key);
-  const uint32_t group_index = KeyGroup(hash) - key_group_start_;
+  if (Status status = SelectDecoded(column, key); !status.ok()) return status;
+  const TypeInfo& type = *layout_.columns[column].type;
+  std::byte* const decoded = restore_scratch_->value();
+  ByteReader reader(value);
   Status status;
-  if (!value_reader.AtEnd() || group_index >= tables_.size()) {
-    status = Corruption("record in a snapshot does not belong to its key group, state=" + layout_.columns[column].name);
+  if (!type.decode(decoded, 1, reader)) {
+    status = Corruption("record in a snapshot does not decode, state=" + layout_.columns[column].name);
   } else {
-    SelectErased(decoded_key, hash);
-    bool constructed = false;
-    void* const place = BeginWrite(column, constructed);
-    if (constructed) value_type.destroy(place, 1);
-    value_type.move_construct(place, decoded_value, 1);
+    if (reader.AtEnd()) {
+      bool constructed = false;
+      void* const place = BeginWrite(column, constructed);
+      if (constructed) type.destroy(place, 1);
+      type.move_construct(place, decoded, 1);
+    } else {
+      status = Corruption("record in a snapshot is longer than what it holds, state=" + layout_.columns[column].name);
+    }
+    type.destroy(decoded, 1);
   }
-  value_type.destroy(decoded_value, 1);
-  key_type.destroy(decoded_key, 1);
-  slot_ = KeyTable::kNone;
+  layout_.key->type->destroy(restore_scratch_->key(), 1);
+  slot_ = KeySegment::kNone;
   return status;
 }
 
-void KeyedStateStore::SelectErased(const void* key, uint64_t hash) {
-  table_ = &Table(hash);
-  key_ = key;
-  hash_ = hash;
-  slot_ = KeyTable::kNone;
-  const uint32_t wanted = KeyTable::HashBits(hash);
-  const uint32_t mask = table_->slot_count() - 1;
-  if (table_->slot_count() == 0) return;
-  for (uint32_t slot = wanted & mask;; slot = (slot + 1) & mask) {
-    const uint32_t tag = table_->tag(slot);
-    if (tag == KeyTable::kEmpty) return;
-    if ((tag & (KeyTable::kOccupied | KeyTable::kHashMask)) == (KeyTable::kOccupied | wanted) &&
-        layout_.key->equal(table_->row(slot, layout_.size_bytes), key)) {
-      slot_ = slot;
-      return;
-    }
-  }
+Status KeyedStateStore::RestoreCleared(uint32_t column, std::string_view key) {
+  if (Status status = SelectDecoded(column, key); !status.ok()) return status;
+  ClearValue(column);
+  layout_.key->type->destroy(restore_scratch_->key(), 1);
+  slot_ = KeySegment::kNone;
+  return Status::Ok();
 }
 
-RecordScratch::RecordScratch(size_t value_offset, const RowLayout& layout) {
+void KeyedStateStore::SelectErased(const void* key, uint64_t hash) {
+  segment_ = &Table(hash).Segment(hash);
+  key_ = key;
+  hash_ = hash;
+  slot_ = segment_->Find(hash, layout_.size_bytes, [this, key](const std::byte* row) { return layout_.key->equal(row, key); });
+}
+
+RecordScratch::RecordScratch(const RowLayout& layout) : value_offset_((layout.key->type->size_bytes + 63) / 64 * 64) {
   size_t value_bytes = 1;
   for (const StateColumn& column : layout.columns) value_bytes = std::max<size_t>(value_bytes, column.type->size_bytes);
-  block_ = static_cast<std::byte*>(::operator new(value_offset + value_bytes, std::align_val_t{64}));
+  block_ = static_cast<std::byte*>(::operator new(value_offset_ + value_bytes, std::align_val_t{64}));
 }
 
 RecordScratch::~RecordScratch() { ::operator delete(block_, std::align_val_t{64}); }

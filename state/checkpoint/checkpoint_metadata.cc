@@ -226,4 +226,20 @@ uint64_t CheckpointMetadata::StateSizeBytes() const {
   return sum;
 }
 
+uint64_t CheckpointMetadata::WrittenBytes(const std::string& directory) const {
+  uint64_t sum = 0;
+  const auto add = [&](const StateBytes& bytes) {
+    if (bytes.path.empty() || (bytes.path.starts_with(directory) && bytes.path.find('/', directory.size()) == directory.size())) sum += bytes.size_bytes;
+  };
+  for (const VertexCheckpoint& vertex : vertices) {
+    for (const SubtaskCheckpoint& subtask : vertex.subtasks) {
+      for (const OperatorSubtaskState& state : subtask.snapshot.operators) {
+        for (const KeyedStateHandle& handle : state.keyed) add(handle.bytes);
+        for (const OperatorStateHandle& handle : state.operator_state) add(handle.bytes);
+      }
+    }
+  }
+  return sum;
+}
+
 }  // namespace weir

@@ -46,6 +46,8 @@ struct CheckpointMetadata {
   // Paths of all files that the checkpoint needs besides its metadata: sorted, each once.
   std::vector<std::string> ReferencedFiles() const;
   uint64_t StateSizeBytes() const;
+  // What was written for this checkpoint alone: inline state and files in `directory`, the checkpoint's.
+  uint64_t WrittenBytes(const std::string& directory) const;
 };
 
 }  // namespace weir

@@ -1,7 +1,9 @@
 // Keyed state on the heap: one open-addressing table per key group, one row per key, one column per value state.
 //
-// Tag of a slot (32 bits): 0 = empty, 1 = deleted, else bit 31 set, bit 30 = W (written, or not part of the running
-// snapshot), bits 0..28 = hash bits 35..63. Position = hash bits modulo table size, linear probing.
+// A group is cut into segments by the upper bits of the hash (extendible hashing): growth moves the rows of one small
+// segment, never those of a group, so that no record waits for a large rehash and memory grows in small steps.
+// Tag of a slot (16 bits): 0 = empty, 1 = deleted, else bit 15 set, bits 14 and 13 belong to the snapshots
+// (KeyedStateStore), bits 0..12 = hash bits 15..27. Position = hash bits 15..46 scaled to the slots, linear probing.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +29,7 @@ struct RowLayout {
   std::vector<StateColumn> columns;
   uint32_t presence_offset = 0;  // 0 = a single column.
   uint32_t size_bytes = 0;
+  uint32_t segment_slots_max = 0;  // A segment that large is split instead of grown.
 
   static RowLayout For(const KeyOps& key, std::vector<StateColumn> columns);
   bool Present(const std::byte* row, uint32_t column) const {
@@ -35,66 +38,79 @@ struct RowLayout {
   }
 };
 
+// Slots of the keys whose hashes share their upper `depth` bits. Plain data of KeyTable.
+struct KeySegment {
+  static constexpr uint16_t kEmpty = 0;
+  static constexpr uint16_t kDeleted = 1;
+  static constexpr uint16_t kOccupied = 1u << 15;
+  static constexpr uint16_t kSnapshotBits = 3u << 13;
+  static constexpr uint16_t kHashMask = (1u << 13) - 1;
+  static constexpr uint32_t kNone = UINT32_MAX;
+  uint16_t* tags = nullptr;
+  std::byte* rows = nullptr;
+  uint32_t slots = 0;         // Where probes begin.
+  uint32_t slot_end = 0;      // Some more, so that a probe never wraps; the tag at slot_end is always empty.
+  uint32_t live = 0;          // Occupied slots.
+  uint32_t used = 0;          // Occupied and deleted slots.
+  uint32_t depth = 0;
+  uint64_t first_prefix = 0;  // The lowest upper bits of its hashes, left-aligned: segments are walked in this order.
+
+  static uint32_t HashBits(uint64_t hash) { return static_cast<uint32_t>(hash >> 15); }
+  static uint16_t TagOf(uint64_t hash) { return static_cast<uint16_t>(kOccupied | (HashBits(hash) & kHashMask)); }
+  uint32_t SlotOf(uint64_t hash) const { return static_cast<uint32_t>((uint64_t{HashBits(hash)} * slots) >> 32); }
+  std::byte* row(uint32_t slot, uint32_t row_bytes) const { return rows + size_t{slot} * row_bytes; }
+  bool occupied(uint32_t slot) const { return (tags[slot] & kOccupied) != 0; }
+
+  // Slot of the key, kNone when absent. `equal(row)` compares keys.
+  template <class Equal>
+  uint32_t Find(uint64_t hash, uint32_t row_bytes, Equal&& equal) const {
+    const uint16_t wanted = TagOf(hash);
+    for (uint32_t slot = SlotOf(hash);; ++slot) {
+      const uint16_t tag = tags[slot];
+      if ((tag & ~kSnapshotBits) == wanted && equal(row(slot, row_bytes))) [[likely]] return slot;
+      if (tag == kEmpty) return kNone;
+    }
+  }
+};
+
 // One key group. Thread: task.
 class KeyTable {
  public:
-  static constexpr uint32_t kEmpty = 0;
-  static constexpr uint32_t kDeleted = 1;
-  static constexpr uint32_t kOccupied = 1u << 31;
-  static constexpr uint32_t kWritten = 1u << 30;
-  static constexpr uint32_t kHashMask = (1u << 29) - 1;
-  static constexpr uint32_t kNone = UINT32_MAX;
-
-  KeyTable() = default;
+  KeyTable();
   KeyTable(KeyTable&&) noexcept;
   ~KeyTable();
 
-  static uint32_t HashBits(uint64_t hash) { return static_cast<uint32_t>(hash >> 35); }
-
+  KeySegment& Segment(uint64_t hash) const { return *directory_[(hash >> 1) >> directory_shift_]; }
   void Prefetch(uint64_t hash, uint32_t row_bytes) const {
-    const uint32_t slot = HashBits(hash) & mask_;
-    __builtin_prefetch(&tags_[slot]);
-    __builtin_prefetch(rows_ + size_t{slot} * row_bytes);
+    const KeySegment& segment = Segment(hash);
+    const uint32_t slot = segment.SlotOf(hash);
+    __builtin_prefetch(segment.tags + slot);
+    __builtin_prefetch(segment.row(slot, row_bytes));
   }
+  uint64_t size() const;
+  size_t allocated_bytes(uint32_t row_bytes) const;
 
-  // Slot of the key, kNone when absent.
-  template <class K>
-  uint32_t Find(uint64_t hash, const K& key, uint32_t row_bytes) const {
-    if (mask_ == 0) return kNone;
-    const uint32_t wanted = HashBits(hash);
-    for (uint32_t slot = wanted & mask_;; slot = (slot + 1) & mask_) {
-      const uint32_t tag = tags_[slot];
-      if (tag == kEmpty) return kNone;
-      if ((tag & (kOccupied | kHashMask)) == (kOccupied | wanted) &&
-          *reinterpret_cast<const K*>(rows_ + size_t{slot} * row_bytes) == key) {
-        return slot;
-      }
-    }
-  }
+  // ---- Segments in walking order ----
+  KeySegment* First() const { return directory_[0]; }
+  KeySegment* Next(const KeySegment& segment) const;  // Null behind the last one.
 
-  std::byte* row(uint32_t slot, uint32_t row_bytes) { return rows_ + size_t{slot} * row_bytes; }
-  uint32_t tag(uint32_t slot) const { return tags_[slot]; }
-  void set_tag(uint32_t slot, uint32_t tag) { tags_[slot] = tag; }
-  uint32_t slot_count() const { return mask_ == 0 ? 0 : mask_ + 1; }
-  uint32_t size() const { return live_; }
-
-  // A free slot for a key that is absent; the caller constructs the row. May rehash unless `pinned` (the snapshot's
-  // cursor is in this group). Requires: !NeedsGrowth() when pinned.
-  uint32_t Insert(uint64_t hash, const RowLayout& layout, uint32_t flags);
-  bool NeedsGrowth() const { return used_ + 1 > (mask_ + 1) / 8 * 7; }
+  // ---- Changes ----
+  // A free slot for a key that is absent, its tag set with `bits` of the snapshot; the caller constructs the row. kNone
+  // when the segment has to grow first.
+  static uint32_t TryInsert(KeySegment& segment, uint64_t hash, uint16_t bits);
+  // Makes room in the segment of `hash`: moves its rows to a larger one, or to two.
+  void Grow(uint64_t hash, const RowLayout& layout);
   // The caller destroyed the row's content.
-  void Erase(uint32_t slot);
-  size_t allocated_bytes(uint32_t row_bytes) const { return size_t{slot_count()} * (row_bytes + 4); }
+  static void Erase(KeySegment& segment, uint32_t slot);
   void Destroy(const RowLayout& layout);
 
  private:
-  void Rehash(uint32_t slots, const RowLayout& layout);
+  KeySegment* MakeFrom(KeySegment& old, uint32_t depth, uint64_t first_prefix, uint32_t slots, const RowLayout& layout);
+  void Publish(KeySegment* segment);
+  void DoubleDirectory();
 
-  uint32_t* tags_ = nullptr;
-  std::byte* rows_ = nullptr;
-  uint32_t mask_ = 0;  // Slots - 1; 0 = no table yet.
-  uint32_t live_ = 0;  // Occupied slots.
-  uint32_t used_ = 0;  // Occupied and deleted slots.
+  std::vector<KeySegment*> directory_;  // 2^depth entries, owned; a segment of lower depth stands in several.
+  uint32_t directory_shift_ = 63;       // 63 - depth of the directory.
 };
 
 }  // namespace weir

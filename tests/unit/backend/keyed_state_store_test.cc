@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 
@@ -15,6 +16,7 @@ using Model = std::map<std::string, std::map<uint32_t, std::string>>;  // key ->
 // What a snapshot wrote; the same unit twice is an error of the walk.
 class Recorder final : public SnapshotRecordSink {
  public:
+  void Cleared(StateTombstones) override { FAIL() << "a full snapshot has no tombstones"; }
   void Value(uint32_t key_group, uint32_t column, std::string_view key, std::string_view value) override {
     ByteReader key_reader(key);
     std::string decoded_key;
@@ -100,7 +102,7 @@ TEST_P(KeyedStateStoreTest, SnapshotIsTheStateAtItsBarrierWhileWorkGoesOn) {
   for (int round = 0; round < 30; ++round) {
     const Model at_barrier = fixture.model;
     Recorder recorder;
-    fixture.store.BeginSnapshot(recorder);
+    fixture.store.BeginSnapshot(KeyedStateStore::SnapshotKind::kFull, recorder);
     bool complete = false;
     while (!complete) {
       for (uint32_t i = random() % 200; i > 0; --i) {
@@ -119,27 +121,11 @@ TEST_P(KeyedStateStoreTest, SnapshotIsTheStateAtItsBarrierWhileWorkGoesOn) {
   }
 }
 
-TEST_P(KeyedStateStoreTest, AnAbandonedSnapshotLeavesNoTraceInTheNext) {
-  std::mt19937 random(7);
-  Fixture fixture(GetParam());
-  for (int i = 0; i < 3'000; ++i) fixture.Put("key-" + std::to_string(i), 0, std::to_string(i));
-  Recorder abandoned;
-  fixture.store.BeginSnapshot(abandoned);
-  EXPECT_FALSE(fixture.store.WriteSlice(1'000));
-  for (int i = 0; i < 3'000; i += 2) fixture.Put("key-" + std::to_string(i), 0, "new");
-  fixture.store.AbandonSnapshot();
-  EXPECT_FALSE(fixture.store.snapshotting());
-  Recorder recorder;
-  fixture.store.BeginSnapshot(recorder);
-  EXPECT_TRUE(fixture.store.WriteSlice(SIZE_MAX));
-  EXPECT_EQ(recorder.seen, fixture.model);
-}
-
 TEST_P(KeyedStateStoreTest, RestoreYieldsWhatWasSnapshotted) {
   Fixture fixture(GetParam());
   for (int i = 0; i < 1'000; ++i) fixture.Put("key-" + std::to_string(i), static_cast<uint32_t>(i) % GetParam(), std::to_string(i));
   Recorder recorder;
-  fixture.store.BeginSnapshot(recorder);
+  fixture.store.BeginSnapshot(KeyedStateStore::SnapshotKind::kFull, recorder);
   ASSERT_TRUE(fixture.store.WriteSlice(SIZE_MAX));
   Fixture restored(GetParam());
   for (const auto& [column, key, value] : recorder.raw) {
@@ -162,6 +148,46 @@ TEST(KeyedStateStoreRestoreTest, RefusesDamagedRecords) {
   EXPECT_EQ(fixture.store.Restore(0, key.view().substr(1), value.view()).code(), StatusCode::kCorruption);
   EXPECT_EQ(fixture.store.Restore(0, key.view(), value.view().substr(0, 3)).code(), StatusCode::kCorruption);
   EXPECT_EQ(fixture.store.Restore(0, key.view(), std::string(value.view()) + "x").code(), StatusCode::kCorruption);
+}
+
+// Growth moves one segment: beyond its first rows a table stays close to full, and keys are visited once each.
+TEST(KeyedStateStoreGrowthTest, ManyKeysKeepTheirValuesInLittleMemory) {
+  KeyedStateStore store(0, 127, 128);
+  store.SetLayout(KeyOpsOf<uint64_t>(), {{"count", &TypeOf<uint64_t>()}});
+  constexpr uint64_t kKeys = 3'000'000;
+  double worst = 0;
+  for (uint64_t key = 0; key < kKeys; ++key) {
+    store.SetCurrentKey(key, HashKey(key));
+    bool constructed = false;
+    *static_cast<uint64_t*>(store.BeginWrite(0, constructed)) = key * 3;
+    ASSERT_FALSE(constructed);
+    if (key >= kKeys / 2 && key % 100'000 == 0) worst = std::max(worst, static_cast<double>(store.memory_bytes()) / static_cast<double>(key * 16));
+  }
+  EXPECT_LT(worst, 2.0) << "bytes per byte of keys and values";
+  EXPECT_EQ(store.row_count(), kKeys);
+  std::vector<bool> seen(kKeys);
+  store.ForEachKey([&](const void* key) {
+    const uint64_t id = *static_cast<const uint64_t*>(key);
+    ASSERT_FALSE(seen[id]);
+    seen[id] = true;
+    ASSERT_EQ(*reinterpret_cast<const uint64_t*>(store.CurrentRow() + 8), id * 3);
+  });
+  EXPECT_EQ(std::count(seen.begin(), seen.end(), true), static_cast<ptrdiff_t>(kKeys));
+}
+
+TEST(KeyedStateStoreGrowthTest, ClearingAndSettingEachVisitedKeyVisitsNoneTwice) {
+  Fixture fixture(1);
+  for (int i = 0; i < 20'000; ++i) fixture.Put("key-" + std::to_string(i), 0, "old");
+  std::map<std::string, int> visits;
+  fixture.store.ForEachKey([&](const void* key) {
+    const std::string name = *static_cast<const std::string*>(key);
+    ++visits[name];
+    fixture.Clear(name, 0);
+    fixture.Put(name, 0, "new");
+  });
+  EXPECT_EQ(visits.size(), 20'000u);
+  for (const auto& [name, count] : visits) ASSERT_EQ(count, 1) << name;
+  EXPECT_EQ(fixture.Content(), fixture.model);
 }
 
 struct TwoStates {
