@@ -40,19 +40,30 @@ _Unwind_Reason_Code TakeFrame(_Unwind_Context* context, void* argument) {
 
 std::string BaseName(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
-std::string FrameText(const backward::ResolvedTrace& frame) {
-  std::string text = !frame.source.function.empty() ? frame.source.function : frame.object_function;
-  if (text.empty()) {
-    char address[32];
-    std::snprintf(address, sizeof(address), "%p", frame.addr);
-    text = address;
+std::string FunctionOf(const backward::ResolvedTrace& frame) {
+  if (!frame.source.function.empty()) return frame.source.function;
+  if (!frame.object_function.empty()) return frame.object_function;
+  char address[32];
+  std::snprintf(address, sizeof(address), "%p", frame.addr);
+  return address;
+}
+
+std::string PlaceOf(const backward::ResolvedTrace& frame) {
+  if (!frame.source.filename.empty()) return " at " + frame.source.filename + ":" + std::to_string(frame.source.line);
+  return frame.object_filename.empty() ? "" : " in " + BaseName(frame.object_filename);
+}
+
+// One frame of the machine and what was inlined into it, innermost first. Backward gives the innermost place, each inlined
+// function with the place that it was called from, and the function that all of them are part of.
+std::vector<std::string> LinesOf(const backward::ResolvedTrace& frame) {
+  std::vector<std::string> lines;
+  std::string place = PlaceOf(frame);
+  for (const backward::ResolvedTrace::SourceLoc& inlined : frame.inliners) {
+    lines.push_back(inlined.function + place);
+    place = " at " + inlined.filename + ":" + std::to_string(inlined.line);
   }
-  if (!frame.source.filename.empty()) {
-    text += " at " + frame.source.filename + ":" + std::to_string(frame.source.line);
-  } else if (!frame.object_filename.empty()) {
-    text += " in " + BaseName(frame.object_filename);
-  }
-  return text;
+  lines.push_back(FunctionOf(frame) + place);
+  return lines;
 }
 
 }  // namespace
@@ -90,10 +101,7 @@ std::string SymbolizeStack(const StackTrace& trace) {
     int number = 0;
     for (int i = 0; i < trace.frame_count; ++i) {
       const backward::ResolvedTrace frame = resolver.resolve(backward::ResolvedTrace(backward::Trace(trace.frames[i], static_cast<size_t>(i))));
-      text += "  #" + std::to_string(number++) + " " + FrameText(frame) + "\n";
-      for (const backward::ResolvedTrace::SourceLoc& caller : frame.inliners) {  // Innermost first.
-        text += "  #" + std::to_string(number++) + " " + caller.function + " at " + caller.filename + ":" + std::to_string(caller.line) + "\n";
-      }
+      for (const std::string& line : LinesOf(frame)) text += "  #" + std::to_string(number++) + " " + line + "\n";
     }
   } catch (const std::exception& error) {
     text += std::string("  (no more: ") + error.what() + ")\n";
