@@ -115,18 +115,11 @@ void JobMaster::OnEvent(const std::string& task_manager, const proto::TaskManage
   switch (event.event_case()) {
     case proto::TaskManagerEvent::kWorkerReady:
       return Raise(SchedulerEvent::WorkerReady{FromProto(event.worker_ready().attempt()), task_manager});
-    case proto::TaskManagerEvent::kWorkerFailed: {
-      const Status failure = WithCrashStack(event.worker_failed().failure());
-      if (failure.code() == StatusCode::kCancelled) {
-        LOG_INFO("Worker of job {} on {} has ended: {}", submission_.id.ToHex(), task_manager, failure.message());
-      } else {
-        LOG_WARN("Worker of job {} on {} failed: {}", submission_.id.ToHex(), task_manager, failure.ToString());
-      }
-      return Raise(SchedulerEvent::WorkerFailed{FromProto(event.worker_failed().attempt()), task_manager, failure, Jitter()});
-    }
+    case proto::TaskManagerEvent::kWorkerFailed: return OnWorkerFailed(task_manager, event.worker_failed());
     case proto::TaskManagerEvent::kTasksCancelled:
       return Raise(SchedulerEvent::TasksCancelled{FromProto(event.tasks_cancelled().attempt()), task_manager});
     case proto::TaskManagerEvent::kTaskState: return OnTaskState(event.task_state());
+    case proto::TaskManagerEvent::kTaskStuck: return OnTaskStuck(event.task_stuck());
     case proto::TaskManagerEvent::kAcknowledge: {
       StatusOr<SnapshotReport> report = FromProto(event.acknowledge());
       if (!report.ok()) {
@@ -158,6 +151,37 @@ void JobMaster::OnTaskState(const proto::TaskStateChanged& change) {
   if (status == TaskStatus::kDrained) Raise(CoordinatorEvent::TaskDrained{report->attempt, report->subtask});
   if (status == TaskStatus::kFinished) Raise(CoordinatorEvent::TaskFinished{report->attempt, report->subtask});
   Raise(SchedulerEvent::TaskChanged{report->attempt, report->subtask, *status, report->failure, Jitter()});
+}
+
+void JobMaster::OnTaskStuck(const proto::TaskStuck& message) {
+  const StuckReport report = FromProto(message);
+  const std::vector<JobVertex>& vertices = submission_.graph.vertices;
+  const uint32_t vertex = report.subtask.vertex.value;
+  if (report.attempt != scheduler_->attempt() || vertex >= vertices.size() || report.subtask.subtask >= vertices[vertex].parallelism) return;
+  const std::string task = vertices[vertex].name + " (" + std::to_string(report.subtask.subtask + 1) + "/" + std::to_string(vertices[vertex].parallelism) + ")";
+  stuck_.OnReport(report.attempt, report.subtask, {task, report.step.running_ms, report.step.stack});
+  if (report.step.running_ms != 0) {
+    LOG_WARN("Task of job {} is stuck: {} has not finished a step for {} ms\n{}", submission_.id.ToHex(), task, report.step.running_ms, report.step.stack);
+  }
+}
+
+void JobMaster::OnWorkerFailed(const std::string& task_manager, const proto::WorkerFailed& message) {
+  const AttemptId attempt = FromProto(message.attempt());
+  Status failure = WithCrashStack(message.failure());
+  if (failure.code() == StatusCode::kCancelled) {
+    LOG_INFO("Worker of job {} on {} has ended: {}", submission_.id.ToHex(), task_manager, failure.message());
+  } else {
+    LOG_WARN("Worker of job {} on {} failed: {}", submission_.id.ToHex(), task_manager, failure.ToString());
+  }
+  // A worker that had to be killed: people want to know what held it up, also when the job was about to end anyway.
+  if (failure.code() == StatusCode::kDeadlineExceeded && attempt == scheduler_->attempt()) {
+    failure = Status(failure.code(), stuck_.Explain(failure.message(), attempt));
+    if (status_ == JobStatus::kCancelling || status_ == JobStatus::kFailing || status_ == JobStatus::kRestarting) {
+      failure_ = failure_.ok() ? failure : Status(failure_.code(), stuck_.Explain(failure_.message() + "\n" + FromProto(message.failure()).message(), attempt));
+      failure_at_ms_ = clock_.WallMillis();
+    }
+  }
+  Raise(SchedulerEvent::WorkerFailed{attempt, task_manager, failure, Jitter()});
 }
 
 // ---- Steps ----
@@ -237,7 +261,7 @@ void JobMaster::Apply(const CoordinatorAction::Any& action) {
         } else if constexpr (std::is_same_v<Action, CoordinatorAction::ReleaseOlder>) {
           storage_->Prune(scheduler_->attempt());
         } else if constexpr (std::is_same_v<Action, CoordinatorAction::FailAttempt>) {
-          Raise(SchedulerEvent::CheckpointingFailed{chosen.attempt, chosen.reason, Jitter()});
+          Raise(SchedulerEvent::CheckpointingFailed{chosen.attempt, stuck_.Explain(chosen.reason, chosen.attempt), Jitter()});
         } else if constexpr (std::is_same_v<Action, CoordinatorAction::ScheduleTick>) {
           After(chosen.at_ms, [this] { Raise(CoordinatorEvent::Tick{}); });
         } else if constexpr (std::is_same_v<Action, CoordinatorAction::MessageIgnored>) {

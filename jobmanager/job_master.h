@@ -17,6 +17,7 @@
 #include "jobmanager/checkpoint_coordinator.h"
 #include "jobmanager/job_storage.h"
 #include "jobmanager/scheduler.h"
+#include "jobmanager/stuck_tasks.h"
 #include "proto/messages.pb.h"
 #include "proto/services.pb.h"
 #include "runtime/graph/state_assignment.h"
@@ -93,6 +94,8 @@ class JobMaster {
   void Notify(AttemptId attempt, CheckpointId id, bool completed);
   void OnPublicationOutcome(CheckpointId id, CheckpointPublication::Outcome outcome, const Status& error, uint64_t metadata_bytes);
   void OnTaskState(const proto::TaskStateChanged& change);
+  void OnTaskStuck(const proto::TaskStuck& message);
+  void OnWorkerFailed(const std::string& task_manager, const proto::WorkerFailed& message);
   TaskDeployment DeploymentOf(const TaskPlacement& placement, const StateAssignment* restore, CheckpointId restored) const;
   std::vector<std::string> TaskManagers() const;
   proto::JobManagerCommand Command() const;
@@ -117,6 +120,7 @@ class JobMaster {
   std::map<CheckpointId, CheckpointMetadata> metadata_;   // What a deployment may start from: the newest, and what was restored.
   std::optional<CheckpointMetadata> publishing_;
   CheckpointId highest_used_;
+  StuckTasks stuck_;
 
   JobStatus status_ = JobStatus::kInitializing;
   int64_t start_time_ms_ = 0;

@@ -222,6 +222,19 @@ StatusOr<SnapshotFailure> FromProto(const proto::DeclineCheckpoint& message) {
                          FromProto(message.failure())};
 }
 
+proto::TaskStuck ToProto(const StuckReport& report) {
+  proto::TaskStuck message;
+  *message.mutable_attempt() = ToProto(report.attempt);
+  *message.mutable_subtask() = ToProto(report.subtask);
+  message.set_running_ms(report.step.running_ms);
+  message.set_stack(Text(report.step.stack));
+  return message;
+}
+
+StuckReport FromProto(const proto::TaskStuck& message) {
+  return {FromProto(message.attempt()), FromProto(message.subtask()), {message.running_ms(), Bounded(message.stack())}};
+}
+
 proto::MetricSample ToProto(const MetricSample& sample) {
   proto::MetricSample message;
   message.set_name(sample.name);

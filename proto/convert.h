@@ -27,6 +27,7 @@ class Subtask;
 class TaskDeployment;
 class TaskSnapshot;
 class TaskStateChanged;
+class TaskStuck;
 }  // namespace weir::proto
 
 namespace weir {
@@ -101,6 +102,14 @@ struct SnapshotFailure {
 };
 proto::DeclineCheckpoint ToProto(const SnapshotFailure& report, const FailureDetails& details);
 StatusOr<SnapshotFailure> FromProto(const proto::DeclineCheckpoint& message);
+
+struct StuckReport {
+  AttemptId attempt;
+  SubtaskId subtask;
+  StuckStep step;  // The stack is bounded like a failure's text.
+};
+proto::TaskStuck ToProto(const StuckReport& report);
+StuckReport FromProto(const proto::TaskStuck& message);
 
 // ---- Metrics ----
 

@@ -48,6 +48,7 @@ StatusOr<proto::WorkerSettings> ResolveWorkerSettings(const Configuration& own, 
   settings.set_buffer_timeout_ms(merged.Get(options::kExecutionBufferTimeoutInterval).count());
   settings.set_thread_per_task(merged.Get(options::kTaskManagerSlotThreading) == SlotThreading::kTask);
   settings.set_inline_state_bytes_max(static_cast<uint64_t>(merged.Get(options::kExecutionCheckpointingDataInlineThreshold).bytes));
+  settings.set_cancellation_timeout_ms(own.Get(options::kTaskCancellationTimeout).count());
   settings.set_incremental_checkpoints(merged.Get(options::kExecutionCheckpointingIncremental));
   settings.set_delta_bytes_max(static_cast<uint64_t>(merged.Get(options::kStateBackendIncrementalDeltaSizeMax).bytes));
   settings.set_watchdog_interval_ms(merged.Get(options::kTaskWatchdogInterval).count());

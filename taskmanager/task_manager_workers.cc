@@ -309,7 +309,8 @@ void TaskManager::OnWorkerEvent(WorkerSerial serial, const proto::TaskManagerEve
       }
       return SendToLeader(event);
     case proto::TaskManagerEvent::kAcknowledge:
-    case proto::TaskManagerEvent::kDecline: return SendToLeader(event);
+    case proto::TaskManagerEvent::kDecline:
+    case proto::TaskManagerEvent::kTaskStuck: return SendToLeader(event);
     case proto::TaskManagerEvent::kMetrics: {
       StatusOr<std::vector<MetricSample>> samples = FromProto(event.metrics());
       if (samples.ok()) {

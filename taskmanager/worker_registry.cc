@@ -245,13 +245,15 @@ void WorkerRegistry::On(const Event::StopAll& event, Actions& actions) {
 
 void WorkerRegistry::On(const Event::Tick&, Actions& actions) {
   std::vector<std::pair<JobId, Status>> late;
-  for (const auto& [job, worker] : workers_) {
+  for (auto& [job, worker] : workers_) {
     if (worker.state == State::kKilled) continue;
     const bool state_late = worker.deadline_ms.has_value() && *worker.deadline_ms <= now_ms_;
     const bool cancellation_late = worker.cancellation.has_value() && worker.cancellation->deadline_ms <= now_ms_;
     if (state_late && worker.state < State::kReady) {
       late.emplace_back(job, DeadlineExceeded("the worker was not ready within " + Seconds(options_.start_timeout_ms) + " (worker.start-timeout)"));
     } else if (cancellation_late) {
+      // Says more than that it was told to stop meanwhile.
+      if (worker.end_reason.code() == StatusCode::kCancelled) worker.end_reason = Status::Ok();
       late.emplace_back(job, DeadlineExceeded("tasks did not end within " + Seconds(options_.cancellation_timeout_ms) +
                                               " after they were cancelled (task.cancellation.timeout): the worker was killed"));
     } else if (state_late) {

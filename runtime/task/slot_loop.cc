@@ -87,8 +87,11 @@ void SlotTask::WaitUntil(const std::function<bool()>& ready) {
     }
   }
   waiting_ = nullptr;
-  times_.backpressured.store(false, std::memory_order_relaxed);
-  const int64_t waited_ns = loop_.clock().MonotonicNanos() - begin_ns;
+  const int64_t end_ns = loop_.clock().MonotonicNanos();
+  const int64_t waited_ns = end_ns - begin_ns;
+  // First, so that the watchdog does not take the wait for a part of the step.
+  times_.step_started_ns.store(end_ns, std::memory_order_relaxed);
+  times_.backpressured.store(false, std::memory_order_release);
   Add(times_.backpressured_ns, waited_ns);
   // In this form the whole step counts as busy at its end.
   if (threading_ == Threading::kTask) Add(times_.busy_ns, -waited_ns);

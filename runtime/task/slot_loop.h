@@ -1,6 +1,8 @@
 // The thread of a slot: drives its tasks and the sockets of their channels.
 #pragma once
 
+#include <pthread.h>
+
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -41,7 +43,8 @@ struct TaskTimes {
   std::atomic<int64_t> busy_ns{0};
   std::atomic<int64_t> backpressured_ns{0};
   std::atomic<int64_t> idle_ns{0};
-  std::atomic<int64_t> step_started_ns{0};  // Of the running step; 0 = none. For the watchdog.
+  // Since when the running step has been running without a wait for credit; 0 = there is none. For the watchdog.
+  std::atomic<int64_t> step_started_ns{0};
   std::atomic<bool> backpressured{false};
 };
 
@@ -102,6 +105,7 @@ class SlotLoop {
   void RemoveTask(SlotTask* task);
   Reactor& reactor() { return reactor_; }
   const Clock& clock() const { return clock_; }
+  pthread_t thread() { return thread_.native_handle(); }  // Requires: not joined.
 
   void Stop();  // Thread-safe.
   void Join();

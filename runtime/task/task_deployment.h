@@ -40,6 +40,13 @@ struct SnapshotDurations {
   int64_t async_us = 0;
 };
 
+// A step that takes too long.
+struct StuckStep {
+  int64_t running_ms = 0;  // 0: the task goes on.
+  std::string stack;       // Readable, or why there is none.
+  bool operator==(const StuckStep&) const = default;
+};
+
 // What tasks report. Thread-safe: called from slot threads and the snapshot pool.
 class TaskEvents {
  public:
@@ -49,6 +56,8 @@ class TaskEvents {
   virtual void OnSnapshotFailed(AttemptId attempt, SubtaskId subtask, CheckpointId id, const Status& failure) = 0;
   // Every task of attempts up to this one has ended.
   virtual void OnTasksCancelled(AttemptId attempt) = 0;
+  // Called from the watchdog: again from time to time while the task is stuck, once more when it goes on.
+  virtual void OnTaskStuck(AttemptId attempt, SubtaskId subtask, const StuckStep& step) = 0;
 };
 
 }  // namespace weir

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "runtime/network/local_channel.h"
+#include "runtime/task/step_watch.h"
 
 namespace weir {
 namespace {
@@ -16,12 +17,20 @@ namespace {
 constexpr int64_t kPendingConnectionNs = 30'000'000'000;
 // In `task` threading every task has a loop of its own, numbered beyond any slot.
 constexpr uint32_t kFirstTaskLoop = 1u << 20;
+// Of one look of the watchdog: a stack costs up to a second of a processor.
+constexpr int kStacksPerLookMax = 4;
+constexpr int64_t kLookPeriodMaxMs = 1'000;
+
+StepWatch::Limits WatchLimits(const WorkerOptions& options) {
+  return {.interval_ns = options.watchdog_interval_ms * 1'000'000, .cancellation_ns = options.cancellation_timeout_ms * 1'000'000 / 3};
+}
 
 }  // namespace
 
 // What a task leaves to others when it ends: its loop slot, its account of time.
 struct WorkerRuntime::Deployed {
-  Deployed(SlotLoop& slot_loop, SlotTask::Threading threading) : loop(slot_loop), slot_task(slot_loop, threading) {}
+  Deployed(SlotLoop& slot_loop, SlotTask::Threading threading, StepWatch::Limits limits)
+      : loop(slot_loop), slot_task(slot_loop, threading), watch(limits) {}
 
   SlotLoop& loop;
   SlotTask slot_task;
@@ -31,6 +40,7 @@ struct WorkerRuntime::Deployed {
   // Of the last Metrics() call, for values per second.
   mutable int64_t sampled_ns = 0;
   mutable std::array<int64_t, 3> sampled_times{};
+  StepWatch watch;  // Thread: the watchdog's.
 };
 
 // Local ends are made in pairs when the tasks are deployed; remote ones when a task asks for them.
@@ -88,7 +98,8 @@ WorkerRuntime::WorkerRuntime(WorkerOptions options, const JobPlan& plan, const C
       storage_(std::make_unique<SnapshotStorage>(SnapshotStorage{*files_, *pool_, clock, layout_, options_.inline_state_bytes_max, options_.incremental})),
       peers_(std::make_unique<PeerWatch>(options_.peer_timeout_ms, [this](AttemptId attempt, const std::string& address, const std::string& why) {
         OnPeerLost(attempt, address, why);
-      })) {}
+      })),
+      watchdog_([this] { WatchTasks(); }) {}
 
 WorkerRuntime::~WorkerRuntime() { CHECK(joined_); }
 
@@ -146,12 +157,14 @@ Status WorkerRuntime::Deploy(AttemptId attempt, std::vector<TaskDeployment> depl
   }
   TearDown();
   attempt_ = attempt;
+  cancelled_ns_ = 0;
   channels_ = std::make_unique<Channels>(options_, attempt);
 
   std::vector<std::unique_ptr<Deployed>> made;
   for (uint32_t i = 0; i < deployments.size(); ++i) {
     const bool own_thread = options_.threading == SlotTask::Threading::kTask;
-    made.push_back(std::make_unique<Deployed>(LoopFor(own_thread ? kFirstTaskLoop + i : deployments[i].slot.value), options_.threading));
+    SlotLoop& loop = LoopFor(own_thread ? kFirstTaskLoop + i : deployments[i].slot.value);
+    made.push_back(std::make_unique<Deployed>(loop, options_.threading, WatchLimits(options_)));
   }
   const auto task_of = [&](SubtaskId subtask) -> SlotTask* {
     for (uint32_t i = 0; i < deployments.size(); ++i) {
@@ -269,6 +282,7 @@ void WorkerRuntime::Cancel(AttemptId attempt) {
     if (!none_left) cancel_pending_ = attempt;
   }
   if (none_left) return events_.OnTasksCancelled(attempt);
+  if (cancelled_ns_ == 0) cancelled_ns_ = clock_.MonotonicNanos();
   for (const std::unique_ptr<Deployed>& deployed : tasks_) {
     if (!deployed->task->ended()) deployed->task->Cancel();
   }
@@ -334,16 +348,60 @@ std::vector<SubtaskId> WorkerRuntime::RunningTasks() const {
   return running;
 }
 
-std::vector<std::string> WorkerRuntime::StuckTasks() const {
-  std::vector<std::string> stuck;
-  const int64_t now_ns = clock_.MonotonicNanos();
-  for (const std::unique_ptr<Deployed>& deployed : tasks_) {
-    const int64_t started_ns = deployed->slot_task.times().step_started_ns.load(std::memory_order_relaxed);
-    if (started_ns == 0 || deployed->slot_task.times().backpressured.load(std::memory_order_relaxed)) continue;
-    const int64_t running_ms = (now_ns - started_ns) / 1'000'000;
-    if (running_ms >= options_.watchdog_interval_ms) stuck.push_back(deployed->task->FullName() + " has not finished a step for " + std::to_string(running_ms) + " ms");
+void WorkerRuntime::WatchTasks() {
+  pthread_setname_np(pthread_self(), "watchdog");
+  const StepWatch::Limits limits = WatchLimits(options_);
+  const int64_t period_ms = std::clamp<int64_t>(std::min(limits.interval_ns, limits.cancellation_ns) / 4'000'000, 1, kLookPeriodMaxMs);
+  std::unique_lock lock(watchdog_mutex_);
+  while (!watchdog_changed_.wait_for(lock, std::chrono::milliseconds(period_ms), [this] { return watchdog_stopped_; })) {
+    lock.unlock();
+    ReportStuckTasks();
+    lock.lock();
   }
-  return stuck;
+}
+
+void WorkerRuntime::ReportStuckTasks() {
+  struct Report {
+    AttemptId attempt;
+    SubtaskId subtask;
+    std::string task;
+    StuckStep step;
+    std::function<std::string()> stack;  // Null: none was taken.
+  };
+  std::vector<Report> reports;
+  int stacks_left = kStacksPerLookMax;
+  {
+    std::lock_guard lock(tasks_mutex_);  // Nothing slow in here: the loop deploys and reads metrics under it.
+    const int64_t cancelled_ns = cancelled_ns_;
+    const int64_t now_ns = clock_.MonotonicNanos();
+    for (const std::unique_ptr<Deployed>& deployed : tasks_) {
+      const TaskTimes& times = deployed->slot_task.times();
+      const bool waits = times.backpressured.load(std::memory_order_acquire);
+      const int64_t started_ns = waits ? 0 : times.step_started_ns.load(std::memory_order_relaxed);
+      const std::optional<int64_t> cancelled = cancelled_ns != 0 ? std::optional(cancelled_ns) : std::nullopt;
+      const StepWatch::Verdict verdict = deployed->watch.Look(started_ns, cancelled, now_ns);
+      if (verdict == StepWatch::Verdict::kFine) continue;
+      Report report{deployed->task->attempt(), deployed->task->subtask(), deployed->task->FullName(), {}, nullptr};
+      if (verdict == StepWatch::Verdict::kStuck) {
+        report.step.running_ms = std::max<int64_t>(1, (now_ns - started_ns) / 1'000'000);
+        if (options_.take_stack && stacks_left-- > 0) report.stack = options_.take_stack(deployed->loop.thread());
+        // Another step, or another task, by now: then that was not it.
+        if (times.step_started_ns.load(std::memory_order_relaxed) != started_ns) continue;
+      }
+      reports.push_back(std::move(report));
+    }
+  }
+  for (Report& report : reports) {
+    if (report.step.running_ms != 0) {
+      if (report.stack != nullptr) {
+        report.step.stack = report.stack();
+      } else {
+        report.step.stack = options_.take_stack ? "  (no stack: too many tasks are stuck)\n" : "  (no stack: only weir-worker takes one)\n";
+      }
+      LOG_WARN("Task is stuck: {} has not finished a step for {} ms\n{}", report.task, report.step.running_ms, report.step.stack);
+    }
+    events_.OnTaskStuck(report.attempt, report.subtask, report.step);
+  }
 }
 
 std::vector<MetricSample> WorkerRuntime::Metrics() const {
@@ -386,6 +444,7 @@ std::vector<MetricSample> WorkerRuntime::Metrics() const {
 
 void WorkerRuntime::Stop() {
   stopped_ = true;
+  if (cancelled_ns_ == 0) cancelled_ns_ = clock_.MonotonicNanos();
   for (const std::unique_ptr<Deployed>& deployed : tasks_) {
     if (!deployed->task->ended()) deployed->task->Cancel();
   }
@@ -398,6 +457,12 @@ void WorkerRuntime::Join() {
     std::unique_lock lock(ended_mutex_);
     all_ended_.wait(lock, [this] { return running_count_ == 0; });
   }
+  {
+    std::lock_guard lock(watchdog_mutex_);
+    watchdog_stopped_ = true;
+    watchdog_changed_.notify_all();
+  }
+  watchdog_.join();
   TearDown();
   for (auto& [index, loop] : loops_) loop->Stop();
   for (auto& [index, loop] : loops_) loop->Join();

@@ -1,6 +1,9 @@
 // All tasks of one job in one worker: the slots' threads, the snapshot pool, the channels between its tasks.
 #pragma once
 
+#include <pthread.h>
+
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -9,6 +12,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/clock.h"
@@ -36,7 +40,11 @@ struct WorkerOptions {
   int64_t connect_timeout_ms = 10'000;
   int64_t peer_timeout_ms = 10'000;  // heartbeat.timeout: of a worker at the other end of a channel (R32).
   int64_t watchdog_interval_ms = 60'000;
+  int64_t cancellation_timeout_ms = 30'000;  // After which the worker is killed: what holds it up is reported before.
   std::function<std::string()> exception_stack;  // May be null.
+  // Takes the stack of another thread of this process, at once; the function that it returns makes it readable, slowly. May be
+  // null: reports of stuck tasks then come without.
+  std::function<std::function<std::string()>(pthread_t)> take_stack;
 };
 
 // Public calls from one control thread, but for Metrics(). `events` is called from other threads, and outlives it, as do
@@ -63,8 +71,6 @@ class WorkerRuntime {
   std::vector<SubtaskId> RunningTasks() const;
   // Thread-safe.
   std::vector<MetricSample> Metrics() const;
-  // Tasks whose step runs for longer than the watchdog interval, as text for the log.
-  std::vector<std::string> StuckTasks() const;
 
   void Stop();  // Cancels everything; user code may still run.
   void Join();  // Waits for it: the caller sets the deadline (R31).
@@ -87,6 +93,8 @@ class WorkerRuntime {
   void DropStaleConnections();
   Deployed* Find(SubtaskId subtask);
   void OnPeerLost(AttemptId attempt, const std::string& address, const std::string& why);
+  void WatchTasks();        // Thread: the watchdog's.
+  void ReportStuckTasks();
 
   const WorkerOptions options_;
   const JobPlan& plan_;
@@ -102,7 +110,7 @@ class WorkerRuntime {
   std::map<uint32_t, std::unique_ptr<SlotLoop>> loops_;  // By slot, or by position of the task.
   std::unique_ptr<Channels> channels_;
   std::vector<PendingConnection> pending_connections_;   // At most kPendingConnectionsMax.
-  mutable std::mutex tasks_mutex_;                       // Guards tasks_ against Metrics(); changed by the control thread only.
+  mutable std::mutex tasks_mutex_;                       // Guards tasks_ against other threads; changed by the control thread only.
   std::vector<std::unique_ptr<Deployed>> tasks_;
 
   std::mutex ended_mutex_;
@@ -110,6 +118,11 @@ class WorkerRuntime {
   uint32_t running_count_ = 0;                // Guarded by ended_mutex_: tasks that have not ended.
   std::optional<AttemptId> cancel_pending_;   // Guarded by ended_mutex_.
   std::unique_ptr<PeerWatch> peers_;
+  std::atomic<int64_t> cancelled_ns_{0};      // When the present tasks were asked to end; 0 = they were not.
+  std::mutex watchdog_mutex_;
+  std::condition_variable watchdog_changed_;
+  bool watchdog_stopped_ = false;             // Guarded by watchdog_mutex_.
+  std::thread watchdog_;
   bool stopped_ = false;
   bool joined_ = false;
 };

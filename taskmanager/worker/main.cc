@@ -1,5 +1,6 @@
 // weir-worker: runs the tasks of one job on one TaskManager, or plans a job. Started by weir-taskmanager and weir only.
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,6 +20,7 @@
 #include "taskmanager/worker/exception_stack.h"
 #include "taskmanager/worker/plan_mode.h"
 #include "taskmanager/worker/stack_trace.h"
+#include "taskmanager/worker/thread_stack.h"
 #include "taskmanager/worker/worker_session.h"
 
 namespace weir {
@@ -29,6 +32,14 @@ constexpr char kUsage[] =
     "weir starts it to plan a job:\n"
     "  weir-worker --plan --library JOB.so --output-fd N [--parallelism P] [--max-parallelism M] [-D key=number]... -- [argument]...\n"
     "It is of no use by hand: see weir --help and weir-taskmanager --help.\n";
+
+constexpr int kThreadStackTimeoutMs = 500;
+
+std::function<std::string()> TakeStack(pthread_t thread) {
+  return [stack = TakeThreadStack(thread, kThreadStackTimeoutMs)] {
+    return stack.has_value() ? SymbolizeStack(*stack) : std::string("  (no stack: the thread does not answer)\n");
+  };
+}
 
 // exit() in user code: end at once with its code, without running destructors under the feet of running threads.
 void EndAtExit(int code, void*) {
@@ -48,6 +59,7 @@ int RunWorker(int control_descriptor) {
   ::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);  // A pipe: what the job prints is to appear.
   WorkerSessionOptions options;
   options.exception_stack = &LastExceptionStack;
+  options.take_stack = &TakeStack;
   options.end_process = [](int code) {
     std::fflush(stdout);
     ::_exit(code);
@@ -77,6 +89,7 @@ int Main(std::span<const char* const> arguments) {
     return asked ? 0 : 1;
   }
   InstallCrashHandler();
+  InstallThreadStacks();
   return RunWorker(control);
 }
 

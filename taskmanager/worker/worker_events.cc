@@ -46,6 +46,12 @@ void WorkerEvents::OnTasksCancelled(AttemptId attempt) {
   Send(event);
 }
 
+void WorkerEvents::OnTaskStuck(AttemptId attempt, SubtaskId subtask, const StuckStep& step) {
+  proto::TaskManagerEvent event = NewEvent();
+  *event.mutable_task_stuck() = ToProto(StuckReport{attempt, subtask, step});
+  Send(event);
+}
+
 void WorkerEvents::SendReady(AttemptId attempt) {
   proto::TaskManagerEvent event = NewEvent();
   *event.mutable_worker_ready()->mutable_attempt() = ToProto(attempt);

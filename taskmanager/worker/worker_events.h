@@ -28,6 +28,7 @@ class WorkerEvents final : public TaskEvents {
   void OnSnapshot(AttemptId attempt, SubtaskId subtask, CheckpointId id, TaskSnapshot snapshot, SnapshotDurations durations) override;
   void OnSnapshotFailed(AttemptId attempt, SubtaskId subtask, CheckpointId id, const Status& failure) override;
   void OnTasksCancelled(AttemptId attempt) override;
+  void OnTaskStuck(AttemptId attempt, SubtaskId subtask, const StuckStep& step) override;
 
   void SendReady(AttemptId attempt);
   void SendFailed(AttemptId attempt, const Status& failure);

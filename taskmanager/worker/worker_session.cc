@@ -68,6 +68,7 @@ WorkerOptions RuntimeOptions(const proto::WorkerStart& start, const StreamGraph&
   options.incremental.incremental = settings.incremental_checkpoints();
   options.incremental.delta_bytes_max = settings.delta_bytes_max();
   options.watchdog_interval_ms = settings.watchdog_interval_ms();
+  options.cancellation_timeout_ms = settings.cancellation_timeout_ms();
   return options;
 }
 
@@ -165,6 +166,7 @@ void WorkerSession::OnLoaded(StatusOr<std::unique_ptr<LoadedJob>> job) {
   options.job = *JobIdFromBytes(start_->job_id());
   options.checkpoints_directory = CheckpointsRoot(start_->start().checkpoint_directory());
   options.exception_stack = options_.exception_stack;
+  options.take_stack = options_.take_stack;
   runtime_ = std::make_unique<WorkerRuntime>(std::move(options), job_->plan, clock_, events_);
   state_ = State::kReady;
   LOG_INFO("Worker is ready, attempt={}", attempt_.ToString());
@@ -260,12 +262,7 @@ void WorkerSession::Fail(const Status& failure) {
 
 void WorkerSession::Tick() {
   loop_.PostDelayed(kTickMs, [this] { Tick(); });
-  if (state_ != State::kReady) return;
-  ReportMetrics();
-  const int64_t now_ms = clock_.MonotonicMillis();
-  if (now_ms - last_watchdog_ms_ < start_->settings().watchdog_interval_ms()) return;
-  last_watchdog_ms_ = now_ms;
-  for (const std::string& text : runtime_->StuckTasks()) LOG_WARN("Task is stuck: {}", text);
+  if (state_ == State::kReady) ReportMetrics();
 }
 
 void WorkerSession::ReportMetrics() {

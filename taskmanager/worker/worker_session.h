@@ -1,6 +1,8 @@
 // A worker's life over its control socket: start, load the job, run tasks as told, end.
 #pragma once
 
+#include <pthread.h>
+
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -27,7 +29,8 @@ namespace weir {
 class WorkerRuntime;
 
 struct WorkerSessionOptions {
-  std::function<std::string()> exception_stack = {};  // For WorkerOptions.
+  std::function<std::string()> exception_stack = {};  // For WorkerOptions, as is the next one.
+  std::function<std::function<std::string()>(pthread_t)> take_stack = {};
   // Ends the process at once; never returns. Null when the worker is not alone in its process: then the session ends its tasks
   // and Run returns, however long that takes, and no memory limit holds.
   std::function<void(int exit_code)> end_process = {};
@@ -86,7 +89,6 @@ class WorkerSession {
   std::unique_ptr<LoadedJob> job_;
   std::unique_ptr<WorkerRuntime> runtime_;
   std::thread loader_;
-  int64_t last_watchdog_ms_ = 0;
 
   std::atomic<uint64_t> memory_bytes_max_{0};  // 0 = no limit yet.
   std::atomic<bool> ending_{false};

@@ -144,7 +144,14 @@ INSTANTIATE_TEST_SUITE_P(Kinds, BadJobTest,
                            return name;
                          });
 
-TEST_F(FaultTest, EndlessLoopEndsWithinTheCancellationTimeout) {
+// What is said of the loop in user code: by whom, in which task, and where.
+void ExpectNamesTheLoop(const std::string& failure, const std::string& cause) {
+  for (const std::string& text : {cause, std::string("misbehave"), std::string("(1/1) has not finished a step for "), std::string("DoWrong")}) {
+    EXPECT_NE(failure.find(text), std::string::npos) << "no \"" << text << "\" in:\n" << failure;
+  }
+}
+
+TEST_F(FaultTest, EndlessLoopEndsWithinTheCancellationTimeoutAndIsNamed) {
   const std::string good = SubmitGood(8);
   const StatusOr<std::string> bad = cluster_->Submit(BadJob("loop"));
   ASSERT_TRUE(bad.ok()) << bad.status().ToString();
@@ -167,7 +174,27 @@ TEST_F(FaultTest, EndlessLoopEndsWithinTheCancellationTimeout) {
   ASSERT_TRUE(end.ok()) << end.status().ToString();
   EXPECT_EQ(end->state, "CANCELED");
   EXPECT_LT(took, kCancellationTimeout + std::chrono::seconds(3));
+  ExpectNamesTheLoop(end->failure, "task.cancellation.timeout");
   ExpectGoodUndisturbed(good);
+}
+
+TEST_F(FaultTest, EndlessLoopFailsTheJobByItsCheckpointsAndIsNamed) {
+  std::vector<std::string> arguments = {"-D", "execution.checkpointing.interval=100ms", "-D", "execution.checkpointing.timeout=2s", "-D",
+                                        "task.watchdog-interval=300ms"};
+  for (std::string& argument : BadJob("loop")) arguments.push_back(std::move(argument));
+  const std::string error = RunToError(arguments);
+  ExpectNamesTheLoop(error, "too many failed checkpoints");
+  EXPECT_EQ(error.find("has not finished a step"), error.rfind("has not finished a step")) << error;  // Once is enough.
+  // The worker's own log says it, too.
+  const size_t at = last_output_.find("JobID ");
+  ASSERT_NE(at, std::string::npos) << last_output_;
+  bool logged = false;
+  for (const auto& file : std::filesystem::directory_iterator(cluster_->directory() + "/log/" + last_output_.substr(at + 6, 32))) {
+    const std::string log = ReadWhole(file.path());
+    const size_t stuck = log.find("Task is stuck: ");
+    logged = logged || (stuck != std::string::npos && log.find("DoWrong", stuck) != std::string::npos);
+  }
+  EXPECT_TRUE(logged);
 }
 
 TEST_F(FaultTest, CrashWhilePlanningIsAMessage) {

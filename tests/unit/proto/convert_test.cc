@@ -164,6 +164,15 @@ TEST(ConvertTest, TaskStatesComeBackAndUnknownOnesAreRefused) {
   EXPECT_FALSE(FromProto(message)->failure.ok());
 }
 
+TEST(ConvertTest, StuckStepsComeBackWithABoundedStack) {
+  const StuckReport report{kAttempt, kSubtask, {1'234, "  #0 Loop\n"}};
+  const StuckReport got = FromProto(ToProto(report));
+  EXPECT_EQ(got.attempt, kAttempt);
+  EXPECT_EQ(got.subtask, kSubtask);
+  EXPECT_EQ(got.step, report.step);
+  EXPECT_EQ(FromProto(ToProto(StuckReport{kAttempt, kSubtask, {1, std::string(1 << 20, 'x')}})).step.stack.size(), kFailureTextBytesMax);
+}
+
 TEST(ConvertTest, CheckpointAnswersComeBackAndNeedAnId) {
   const StatusOr<SnapshotReport> got = FromProto(ToProto(SnapshotReport{kAttempt, kSubtask, CheckpointId{4}, SomeSnapshot(), {1, 2, 3}}));
   ASSERT_TRUE(got.ok());

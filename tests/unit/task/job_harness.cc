@@ -39,6 +39,11 @@ class JobHarness::Events final : public TaskEvents {
   void OnTasksCancelled(AttemptId) override {
     harness_.Post([this] { ++harness_.cancelled_workers_; });
   }
+  void OnTaskStuck(AttemptId attempt, SubtaskId subtask, const StuckStep& step) override {
+    harness_.Post([this, attempt, subtask, step] {
+      if (attempt == harness_.attempt_) harness_.stuck_[subtask] = step;
+    });
+  }
 
  private:
   JobHarness& harness_;
@@ -72,6 +77,9 @@ void JobHarness::MakeWorkers() {
     options.limits = options_.limits;
     options.channel_limits = options_.channel_limits;
     options.threading = options_.threading;
+    options.watchdog_interval_ms = options_.watchdog_interval_ms;
+    options.cancellation_timeout_ms = options_.cancellation_timeout_ms;
+    options.take_stack = options_.take_stack;
     worker->runtime = std::make_unique<WorkerRuntime>(options, plan_, clock_, *events_);
     Listen(*worker);
     workers_.push_back(std::move(worker));

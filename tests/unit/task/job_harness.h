@@ -24,6 +24,9 @@ struct HarnessOptions {
   SlotTask::Threading threading = SlotTask::Threading::kSlot;
   PartitionLimits limits;
   ChannelLimits channel_limits;
+  int64_t watchdog_interval_ms = 60'000;
+  int64_t cancellation_timeout_ms = 30'000;
+  std::function<std::function<std::string()>(pthread_t)> take_stack;
 };
 
 // Control thread: the test's. Every wait has a deadline and fails the test with what was missing.
@@ -49,6 +52,8 @@ class JobHarness {
 
   const std::map<SubtaskId, TaskState>& states() const { return states_; }
   Status failure() const { return failure_; }
+  // The last report of the watchdog about each task that it ever reported.
+  const std::map<SubtaskId, StuckStep>& stuck() const { return stuck_; }
   uint64_t RecordsIn(const std::string& vertex_name_part);
   WorkerRuntime& worker(size_t index) { return *workers_[index]->runtime; }
   const JobPlan& plan() const { return plan_; }
@@ -95,6 +100,7 @@ class JobHarness {
   std::set<SubtaskId> finished_at_completed_;
   CheckpointId completed_id_;
   Status failure_;
+  std::map<SubtaskId, StuckStep> stuck_;
 };
 
 }  // namespace weir::testing

@@ -160,6 +160,17 @@ TEST_F(WorkerRegistryTest, ACancellationWithoutAnAnswerKillsTheWorker) {
   EXPECT_EQ(failures_[0].code(), StatusCode::kDeadlineExceeded);
 }
 
+// The JobManager's own deadline may be the earlier one: it then asks for the worker to stop.
+TEST_F(WorkerRegistryTest, AWorkerThatDoesNotCancelSaysSoAlsoWhenItWasToldToStop) {
+  Run();
+  Step(Event::CancelRequested{job_, Attempt(1)});
+  now_ms_ += 199;
+  EXPECT_EQ(Step(Event::StopRequested{job_}), Words{"stop"});
+  EXPECT_EQ(Tick(1), Words{"kill"});
+  Step(Exited());
+  EXPECT_EQ(failures_[0].code(), StatusCode::kDeadlineExceeded) << failures_[0].ToString();
+}
+
 TEST_F(WorkerRegistryTest, RepeatedCancellationsDoNotMoveTheDeadline) {
   Run();
   Step(Event::CancelRequested{job_, Attempt(1)});
