@@ -13,7 +13,7 @@ packages=(
   # proto
   libprotobuf-dev protobuf-compiler libgrpc++-dev protobuf-compiler-grpc
   # taskmanager, client
-  libbackward-cpp-dev libdw-dev libcli11-dev nlohmann-json3-dev
+  libjemalloc-dev libbackward-cpp-dev libdw-dev libcli11-dev nlohmann-json3-dev
   # tests
   libgtest-dev libgmock-dev
   # deploy, quickstart

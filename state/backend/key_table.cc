@@ -15,6 +15,7 @@ constexpr uint32_t kSlotsMin = 8;
 constexpr uint32_t kSlotsMax = 8'192;
 constexpr uint32_t kSegmentBytesMax = 256 * 1024;
 constexpr uint32_t kDoublingSlotsMax = 2'048;
+constexpr uint32_t kTagsBehind = 8;  // Empty ones behind the last slot, since tags are read eight at a time.
 constexpr uint32_t kDirectoryDepthMax = 17;  // Hash bits 47..63; those below are the position's.
 
 uint32_t AlignUp(uint32_t offset, uint32_t alignment) { return (offset + alignment - 1) / alignment * alignment; }
@@ -24,20 +25,25 @@ uint32_t SlotEnd(uint32_t slots) { return slots + std::min(48u, slots / 2); }
 
 size_t RowBytes(uint32_t slots, uint32_t row_bytes) { return (size_t{SlotEnd(slots)} * row_bytes + 63) / 64 * 64; }
 
-size_t TagBytes(uint32_t slots) { return (size_t{SlotEnd(slots)} + 1) * sizeof(uint16_t); }
+size_t TagBytes(uint32_t slots) { return (size_t{SlotEnd(slots)} + kTagsBehind) * sizeof(uint16_t); }
 
 size_t SegmentBytes(uint32_t slots, uint32_t row_bytes) { return RowBytes(slots, row_bytes) + TagBytes(slots); }
 
 
 // What every group begins with: nothing is found in it, nothing fits into it.
 KeySegment& NoSegment() {
-  static uint16_t empty_tag = KeySegment::kEmpty;
-  static KeySegment none{.tags = &empty_tag};
+  static uint16_t empty_tags[kTagsBehind] = {};
+  static KeySegment none;
+  none.tags = empty_tags;
   return none;
 }
 
 KeySegment* NewSegment(uint32_t slots, uint32_t depth, uint64_t first_prefix, const RowLayout& layout) {
-  auto* const segment = new KeySegment{.slots = slots, .slot_end = SlotEnd(slots), .depth = depth, .first_prefix = first_prefix};
+  auto* const segment = new KeySegment;
+  segment->slots = slots;
+  segment->slot_end = SlotEnd(slots);
+  segment->depth = depth;
+  segment->first_prefix = first_prefix;
   segment->rows = static_cast<std::byte*>(::operator new(SegmentBytes(slots, layout.size_bytes), kTableAlignment));
   segment->tags = reinterpret_cast<uint16_t*>(segment->rows + RowBytes(slots, layout.size_bytes));
   std::memset(segment->tags, 0, TagBytes(slots));

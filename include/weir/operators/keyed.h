@@ -12,7 +12,7 @@
 
 namespace weir::internal {
 
-// How far ahead of the row in hand its table lines are fetched.
+// How far ahead of the row in hand the row of another is fetched; its tags are fetched twice as far ahead.
 inline constexpr uint32_t kPrefetchRows = 12;
 
 template <class K>
@@ -29,11 +29,17 @@ void ForEachKeyedRow(RecordBatch& batch, KeyedStateStore& store, Selector& selec
   const T* const rows = batch.Rows<T>();
   const uint64_t* const hashes = batch.hashes();
   const uint32_t count = batch.size();
-  for (uint32_t i = 0; i < std::min(count, kPrefetchRows); ++i) store.Prefetch(hashes[i]);
+  uint32_t hints[kPrefetchRows];  // A ring: of row i at i modulo its size.
+  for (uint32_t i = 0; i < std::min(count, 2 * kPrefetchRows); ++i) store.PrefetchTags(hashes[i]);
+  for (uint32_t i = 0; i < std::min(count, kPrefetchRows); ++i) hints[i] = store.PrefetchRow(hashes[i]);
+  uint32_t ring = 0;
   for (uint32_t i = 0; i < count; ++i) {
-    if (i + kPrefetchRows < count) store.Prefetch(hashes[i + kPrefetchRows]);
+    if (i + 2 * kPrefetchRows < count) store.PrefetchTags(hashes[i + 2 * kPrefetchRows]);
+    const uint32_t hint = hints[ring];
+    if (i + kPrefetchRows < count) hints[ring] = store.PrefetchRow(hashes[i + kPrefetchRows]);
+    ring = ring + 1 == kPrefetchRows ? 0 : ring + 1;
     decltype(auto) key = SelectKey(selector, rows[i]);
-    store.SetCurrentKey(key, hashes[i]);
+    store.SetCurrentKey(key, hashes[i], hint);
     body(rows[i], key, i);
   }
 }

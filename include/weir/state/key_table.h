@@ -6,7 +6,10 @@
 // (KeyedStateStore), bits 0..12 = hash bits 15..27. Position = hash bits 15..46 scaled to the slots, linear probing.
 #pragma once
 
+#include <emmintrin.h>
+
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,7 +41,7 @@ struct RowLayout {
   }
 };
 
-// Slots of the keys whose hashes share their upper `depth` bits. Plain data of KeyTable.
+// Slots of the keys whose hashes share their upper `depth` bits. Data of KeyTable.
 struct KeySegment {
   static constexpr uint16_t kEmpty = 0;
   static constexpr uint16_t kDeleted = 1;
@@ -61,15 +64,44 @@ struct KeySegment {
   std::byte* row(uint32_t slot, uint32_t row_bytes) const { return rows + size_t{slot} * row_bytes; }
   bool occupied(uint32_t slot) const { return (tags[slot] & kOccupied) != 0; }
 
-  // Slot of the key, kNone when absent. `equal(row)` compares keys.
+  // Slot of the key, kNone when absent. `equal(row)` compares keys. Looks at eight tags at a time: how long a probe is
+  // costs no branch that is hard to predict.
   template <class Equal>
   uint32_t Find(uint64_t hash, uint32_t row_bytes, Equal&& equal) const {
-    const uint16_t wanted = TagOf(hash);
-    for (uint32_t slot = SlotOf(hash);; ++slot) {
-      const uint16_t tag = tags[slot];
-      if ((tag & ~kSnapshotBits) == wanted && equal(row(slot, row_bytes))) [[likely]] return slot;
-      if (tag == kEmpty) return kNone;
+    for (uint32_t slot = SlotOf(hash);; slot += kTagsPerStep) {
+      const TagMatch found = Match(hash, slot);
+      for (uint32_t matches = found.matches; matches != 0; matches &= matches - 1) {
+        const uint32_t at = slot + static_cast<uint32_t>(__builtin_ctz(matches));
+        if (equal(row(at, row_bytes))) [[likely]] return at;
+      }
+      if (found.ends) return kNone;
     }
+  }
+  // The slot where Find would look first: right nearly always when the key is there.
+  uint32_t FirstMatch(uint64_t hash) const {
+    const uint32_t slot = SlotOf(hash);
+    const uint32_t matches = Match(hash, slot).matches;
+    return matches != 0 ? slot + static_cast<uint32_t>(__builtin_ctz(matches)) : slot;
+  }
+
+ private:
+  friend class KeyTable;
+  static constexpr uint32_t kTagsPerStep = 8;  // Readable behind slot_end, too.
+
+  struct TagMatch {
+    uint32_t matches = 0;  // Bit i: the tag at slot + i matches, and no empty one lies before it.
+    bool ends = false;     // An empty tag was among them.
+  };
+  TagMatch Match(uint64_t hash, uint32_t slot) const {
+    __m128i found;
+    std::memcpy(&found, tags + slot, sizeof(found));
+    found = _mm_andnot_si128(_mm_set1_epi16(static_cast<int16_t>(kSnapshotBits)), found);
+    const __m128i equal = _mm_cmpeq_epi16(found, _mm_set1_epi16(static_cast<int16_t>(TagOf(hash))));
+    const __m128i empty = _mm_cmpeq_epi16(found, _mm_setzero_si128());
+    // One bit per tag: 16-bit masks packed to bytes.
+    const uint32_t bits = static_cast<uint32_t>(_mm_movemask_epi8(_mm_packs_epi16(equal, empty)));
+    const uint32_t empties = bits >> 8;
+    return {bits & 0xff & ((empties & -empties) - 1), empties != 0};
   }
 };
 
@@ -81,11 +113,17 @@ class KeyTable {
   ~KeyTable();
 
   KeySegment& Segment(uint64_t hash) const { return *directory_[(hash >> 1) >> directory_shift_]; }
-  void Prefetch(uint64_t hash, uint32_t row_bytes) const {
+  // Always inline: GCC 12 takes a function that only prefetches for one without effect and drops its calls.
+  [[gnu::always_inline]] void PrefetchTags(uint64_t hash) const {
     const KeySegment& segment = Segment(hash);
-    const uint32_t slot = segment.SlotOf(hash);
-    __builtin_prefetch(segment.tags + slot);
+    __builtin_prefetch(segment.tags + segment.SlotOf(hash));
+  }
+  // Fetches the row that the key probably has, and yields its slot. Tags should be near by now.
+  [[gnu::always_inline]] uint32_t PrefetchRow(uint64_t hash, uint32_t row_bytes) const {
+    const KeySegment& segment = Segment(hash);
+    const uint32_t slot = segment.FirstMatch(hash);
     __builtin_prefetch(segment.row(slot, row_bytes));
+    return slot;
   }
   uint64_t size() const;
   size_t allocated_bytes(uint32_t row_bytes) const;

@@ -86,7 +86,9 @@ class KeyedStateStore {
     if (index >= tables_.size()) [[unlikely]] DieOfForeignKeyGroup(hash);
     return tables_[index];
   }
-  void Prefetch(uint64_t hash) { Table(hash).Prefetch(hash, layout_.size_bytes); }
+  // Ahead of SetCurrentKey, in two steps: first its tags, then, from these, its row; yields a hint where that is.
+  [[gnu::always_inline]] void PrefetchTags(uint64_t hash) { Table(hash).PrefetchTags(hash); }
+  [[gnu::always_inline]] uint32_t PrefetchRow(uint64_t hash) { return Table(hash).PrefetchRow(hash, layout_.size_bytes); }
 
   // ---- Current key ----
   // Makes `key` current; it must outlive its being current.
@@ -95,7 +97,17 @@ class KeyedStateStore {
     segment_ = &Table(hash).Segment(hash);
     key_ = &key;
     hash_ = hash;
-    slot_ = segment_->Find(hash, layout_.size_bytes, [&key](const std::byte* row) { return *reinterpret_cast<const K*>(row) == key; });
+    Find(key);
+  }
+  // The same with a hint of PrefetchRow, of whatever age.
+  template <class K>
+  void SetCurrentKey(const K& key, uint64_t hash, uint32_t hint) {
+    segment_ = &Table(hash).Segment(hash);
+    key_ = &key;
+    hash_ = hash;
+    slot_ = hint;
+    const bool found = hint < segment_->slot_end && segment_->occupied(hint) && *reinterpret_cast<const K*>(CurrentRow()) == key;
+    if (!found) [[unlikely]] Find(key);
   }
   bool HasRow() const { return slot_ != KeySegment::kNone; }
   std::byte* CurrentRow() { return segment_->row(slot_, layout_.size_bytes); }
@@ -141,6 +153,10 @@ class KeyedStateStore {
  private:
   friend class KeyedStateStorePeer;  // Of tests: sets the bits.
 
+  template <class K>
+  void Find(const K& key) {
+    slot_ = segment_->Find(hash_, layout_.size_bytes, [&key](const std::byte* row) { return *reinterpret_cast<const K*>(row) == key; });
+  }
   void InsertRow();
   bool MarkPresent(uint32_t column);  // Whether it was present before.
   void SelectErased(const void* key, uint64_t hash);
