@@ -45,7 +45,10 @@ Status AddRun(Figure& figure, const RunResult& run, const Digest& expected) {
   return Status::Ok();
 }
 
-void AddLoopRun(Figure& figure, const RunResult& loop) { figure.loop_events_per_s.push_back(Rate(loop)); }
+void AddLoopRun(Figure& figure, const RunResult& loop) {
+  figure.loop_events_per_s.push_back(Rate(loop));
+  if (loop.cpu_seconds > 0) figure.loop_events_per_cpu_s.push_back(static_cast<double>(loop.measured_events) / loop.cpu_seconds);
+}
 
 Figure Bench::NewFigure(const Workload& workload) const {
   Figure figure;
@@ -95,6 +98,9 @@ std::vector<std::string> Bench::JobCommand(const Workload& workload, const RunSi
                                       "--seed",
                                       std::to_string(options_.seed)};
   command.insert(command.end(), workload.job_arguments.begin(), workload.job_arguments.end());
+  if (workload.events_per_second > 0) command.insert(command.end(), {"--events-per-second", std::to_string(workload.events_per_second)});
+  const std::vector<std::string> fill = FillArguments(workload);
+  command.insert(command.end(), fill.begin(), fill.end());
   if (workload.name == "wc-text" && !options_.text_path.empty()) command.insert(command.end(), {"--text", options_.text_path});
   command.insert(command.end(), more.begin(), more.end());
   return command;
@@ -107,7 +113,7 @@ StatusOr<MeasuredRun> Bench::RunJob(scenarios::Cluster& cluster, const Workload&
   const CpuSample after = CpuSample::Take();
   if (!command.ok()) return FailedPrecondition("the job of " + workload.name + " failed: " + command.output + command.error);
   ASSIGN_OR_RETURN(const RunResult result, ReadRun(output));
-  return MeasuredRun{result, ForeignCpu(before, after)};
+  return MeasuredRun{result, output, ForeignCpu(before, after)};
 }
 
 StatusOr<LoopRun> Bench::RunHandLoop(const Workload& workload, const RunSize& size, const std::vector<std::string>& more) const {
@@ -116,6 +122,8 @@ StatusOr<LoopRun> Bench::RunHandLoop(const Workload& workload, const RunSize& si
   process.command.insert(process.command.end(), workload.loop_arguments.begin(), workload.loop_arguments.end());
   process.command.insert(process.command.end(), {"--events", std::to_string(size.total), "--warm-up", std::to_string(size.warm_up), "--seed",
                                                  std::to_string(options_.seed), "--workers", std::to_string(std::min(ParallelismOf(workload), CpuCount()))});
+  const std::vector<std::string> fill = FillArguments(workload);
+  process.command.insert(process.command.end(), fill.begin(), fill.end());
   if (workload.name == "wc-text" && !options_.text_path.empty()) process.command.insert(process.command.end(), {"--text", options_.text_path});
   process.command.insert(process.command.end(), more.begin(), more.end());
   const CpuSample before = CpuSample::Take();
@@ -132,6 +140,21 @@ StatusOr<LoopRun> Bench::RunHandLoop(const Workload& workload, const RunSize& si
   run.foreign_cpu = ForeignCpu(before, after);
   run.json = shown.dump();
   return run;
+}
+
+uint64_t Bench::FilledKeys(const Workload& workload) const {
+  constexpr uint64_t kSmokeShare = 200;
+  return options_.smoke ? workload.filled_keys / kSmokeShare : workload.filled_keys;
+}
+
+std::vector<std::string> Bench::FillArguments(const Workload& workload) const {
+  const uint64_t keys = FilledKeys(workload);
+  if (keys == 0) return {};
+  std::vector<std::string> arguments = {"--keys", std::to_string(keys), "--fill", std::to_string(keys)};
+  if (workload.dirty_share < 1) {
+    arguments.insert(arguments.end(), {"--dirty-keys", std::to_string(static_cast<uint64_t>(static_cast<double>(keys) * workload.dirty_share))});
+  }
+  return arguments;
 }
 
 StatusOr<RunSize> Bench::SizeOf(scenarios::Cluster& cluster, const Workload& workload) const {
@@ -203,12 +226,15 @@ StatusOr<Figure> Bench::Measure(const Workload& workload) {
     case WorkloadKind::kChain:
       return MeasureChain(workload);
     case WorkloadKind::kLatency:
+      return MeasureLatency(workload);
     case WorkloadKind::kCheckpoint:
+      return MeasureCheckpoint(workload);
     case WorkloadKind::kCheckpointOverhead:
+      return MeasureCheckpointOverhead(workload);
     case WorkloadKind::kRecovery:
-      break;
+      return MeasureRecovery(workload);
   }
-  return InvalidArgument("workload cannot be measured yet: " + workload.name);
+  return InvalidArgument("workload cannot be measured: " + workload.name);
 }
 
 }  // namespace weir::bench

@@ -34,6 +34,7 @@ struct BenchOptions {
 // Where a run's numbers come from besides its result.
 struct MeasuredRun {
   RunResult result;
+  std::string output;  // The directory with what the job wrote.
   double foreign_cpu = 0;
 };
 
@@ -71,7 +72,13 @@ class Bench final {
   std::vector<std::string> JobCommand(const Workload& workload, const RunSize& size, const std::string& output,
                                       const std::vector<std::string>& more = {}) const;
   StatusOr<LoopRun> RunHandLoop(const Workload& workload, const RunSize& size, const std::vector<std::string>& more = {}) const;
-  // By two runs, the second of which warms the machine up.
+  // Keys of the state that is there before what is measured.
+  uint64_t FilledKeys(const Workload& workload) const;
+  // What job and loop are told of their keys beside the workload's own arguments.
+  std::vector<std::string> FillArguments(const Workload& workload) const;
+  // Few runs of a workload that yields many numbers in each.
+  uint32_t LongRuns() const { return options_.smoke ? 1 : (options_.runs + 2) / 3; }
+  // By some runs, the longest of which warms the machine up.
   StatusOr<RunSize> SizeOf(scenarios::Cluster& cluster, const Workload& workload) const;
   // Repeats `run` while others take more of the machine than allowed; notes in `figure` what they took.
   template <class Run>
@@ -89,10 +96,16 @@ class Bench final {
     }
   }
   Figure NewFigure(const Workload& workload) const;
+  // Of a workload whose state is filled before what is measured; `more` are arguments of the job.
+  StatusOr<RunSize> SizeBehindFill(scenarios::Cluster& cluster, const Workload& workload, double seconds, const std::vector<std::string>& more) const;
 
  private:
   StatusOr<Figure> MeasureThroughput(const Workload& workload);
   StatusOr<Figure> MeasureChain(const Workload& workload);
+  StatusOr<Figure> MeasureLatency(const Workload& workload);
+  StatusOr<Figure> MeasureCheckpoint(const Workload& workload);
+  StatusOr<Figure> MeasureCheckpointOverhead(const Workload& workload);
+  StatusOr<Figure> MeasureRecovery(const Workload& workload);
   void NoteRejected(const Figure& figure, double foreign_cpu) const;
   void NoteForeign(Figure& figure, double foreign_cpu, bool quiet) const;
 

@@ -57,6 +57,11 @@ nlohmann::json ToJson(const Figure& figure) {
     shown["loop_max"] = loop.max;
     if (!figure.events_per_s.empty()) shown["ratio"] = Spread::Of(figure.events_per_s).median / loop.median;
   }
+  if (!figure.loop_events_per_cpu_s.empty()) {
+    const double loop = Spread::Of(figure.loop_events_per_cpu_s).median;
+    shown["loop_events_per_cpu_s"] = loop;
+    if (!figure.events_per_cpu_s.empty()) shown["ratio_per_cpu_s"] = Spread::Of(figure.events_per_cpu_s).median / loop;
+  }
   if (!figure.peer_events_per_s.empty()) {
     const Spread peer = Spread::Of(figure.peer_events_per_s);
     shown["peer"] = figure.peer;
@@ -80,16 +85,17 @@ Spread Spread::Of(std::vector<double> values) {
 }
 
 void PrintTable(const std::vector<Figure>& figures) {
-  std::printf("\n%-16s %2s | %9s %9s %9s | %9s | %9s %6s | %9s %6s | %8s | %s\n", "million events/s", "P", "median", "min", "max", "per CPU-s", "loop", "ratio",
-              "peer", "ratio", "RSS MB", "checksum");
+  std::printf("\n%-16s %2s | %9s %9s %9s | %9s %6s | %9s %6s | %9s %6s | %8s | %s\n", "million events/s", "P", "median", "min", "max", "per CPU-s", "ratio",
+              "loop", "ratio", "peer", "ratio", "RSS MB", "checksum");
   for (const Figure& figure : figures) {
     const auto middle = [](const std::vector<double>& values) { return values.empty() ? std::string("-") : Millions(Spread::Of(values).median); };
     const std::vector<double>& rates = figure.events_per_s;
-    std::printf("%-16s %2u | %9s %9s %9s | %9s | %9s %6s | %9s %6s | %8lld | %s%s\n", figure.workload.c_str(), figure.parallelism, middle(rates).c_str(),
+    std::printf("%-16s %2u | %9s %9s %9s | %9s %6s | %9s %6s | %9s %6s | %8lld | %s%s\n", figure.workload.c_str(), figure.parallelism, middle(rates).c_str(),
                 rates.empty() ? "-" : Millions(Spread::Of(rates).min).c_str(), rates.empty() ? "-" : Millions(Spread::Of(rates).max).c_str(),
-                middle(figure.events_per_cpu_s).c_str(), middle(figure.loop_events_per_s).c_str(), Ratio(rates, figure.loop_events_per_s).c_str(),
-                middle(figure.peer_events_per_s).c_str(), Ratio(rates, figure.peer_events_per_s).c_str(), static_cast<long long>(figure.rss_bytes / 1'000'000),
-                figure.checksum_ok ? "right" : "WRONG", figure.disturbed ? " (disturbed)" : "");
+                middle(figure.events_per_cpu_s).c_str(), Ratio(figure.events_per_cpu_s, figure.loop_events_per_cpu_s).c_str(),
+                middle(figure.loop_events_per_s).c_str(), Ratio(rates, figure.loop_events_per_s).c_str(), middle(figure.peer_events_per_s).c_str(),
+                Ratio(rates, figure.peer_events_per_s).c_str(), static_cast<long long>(figure.rss_bytes / 1'000'000), figure.checksum_ok ? "right" : "WRONG",
+                figure.disturbed ? " (disturbed)" : "");
     std::string line;
     for (const auto& [name, value] : figure.extra) line += (line.empty() ? "" : ", ") + name + " " + Shown(value);
     if (!line.empty()) std::printf("  %s\n", line.c_str());

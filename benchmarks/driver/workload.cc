@@ -40,6 +40,40 @@ std::vector<Workload> Make() {
   workloads.push_back(Query("q0", "Nexmark: every bid"));
   workloads.push_back(Query("q1", "Nexmark: currency conversion"));
   workloads.push_back(Query("q2", "Nexmark: bids for some auctions"));
+  workloads.push_back({.name = "lat",
+                       .kind = WorkloadKind::kLatency,
+                       .job = "bench_latency",
+                       .job_arguments = {"--keys", "100000"},
+                       .loop_arguments = {"running", "--keys", "100000"},
+                       .events_per_second = 100'000,
+                       .smoke_events = 50'000,
+                       .about = "running counts over 100 thousand keys at 100,000 records/s, from the due time, two workers"});
+  Workload checkpoint = {.name = "ckpt",
+                         .kind = WorkloadKind::kCheckpoint,
+                         .job = "bench_checkpoint",
+                         .loop_arguments = {"wc"},
+                         .filled_keys = 60'000'000,
+                         .checkpoint_interval_ms = 10'000,
+                         .about = "checkpoints of 60 million keys (1 GB), all of them changed, under full load, two workers"};
+  workloads.push_back(checkpoint);
+  checkpoint.name = "ckpt-incremental";
+  checkpoint.dirty_share = 0.01;
+  checkpoint.about = "checkpoints of 60 million keys (1 GB), 1 % of them changed, under full load, two workers";
+  workloads.push_back(checkpoint);
+  workloads.push_back({.name = "ckpt-overhead",
+                       .kind = WorkloadKind::kCheckpointOverhead,
+                       .job = "bench_checkpoint",
+                       .loop_arguments = {"wc"},
+                       .filled_keys = 6'250'000,
+                       .about = "keyed count over 100 MB of state, a checkpoint every second against none, two workers"});
+  workloads.push_back({.name = "rec",
+                       .kind = WorkloadKind::kRecovery,
+                       .job = "bench_recovery",
+                       .loop_arguments = {"running"},
+                       .filled_keys = 10'000'000,
+                       .events_per_second = 100'000,
+                       .smoke_events = 300'000,
+                       .about = "kill -9 of one of two workers with 10 million keys of 100 bytes, 100,000 records/s"});
   Workload local = WordCount("wc-1m-local", "1000000", "keyed count, 1 million keys, one worker with two slots");
   local.one_worker = true;
   local.loop_arguments.push_back("--memory");

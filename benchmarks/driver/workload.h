@@ -23,7 +23,12 @@ struct Workload {
   std::vector<std::string> job_arguments = {};
   std::vector<std::string> loop_arguments = {};  // Of bench-loop.
   uint32_t parallelism = 2;
-  bool one_worker = false;          // All slots on one TaskManager; else one TaskManager for each CPU.
+  bool one_worker = false;  // All slots on one TaskManager; else one TaskManager for each CPU.
+  // A state of so many keys, all of which exist before what is measured; 0 = the workload has no such state.
+  uint64_t filled_keys = 0;
+  double dirty_share = 1;  // Of those keys, which change afterwards.
+  uint32_t checkpoint_interval_ms = 1'000;
+  double events_per_second = 0;     // Of a schedule; 0 = as fast as can be.
   uint64_t smoke_events = 200'000;  // Of a run that only checks the result.
   std::string about = {};
 };

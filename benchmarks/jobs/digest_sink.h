@@ -11,28 +11,32 @@ namespace weir::bench {
 // sum over its part files.
 class DigestSink final : public Sink<uint64_t> {
  public:
-  explicit DigestSink(std::string directory) : directory_(std::move(directory)) {}
+  enum class Note : uint8_t { kRows, kEachCheckpoint };  // Whether a checkpoint without rows yields a part, too.
+
+  explicit DigestSink(std::string directory, Note note = Note::kRows) : directory_(std::move(directory)), note_(note) {}
 
   std::unique_ptr<SinkWriter<uint64_t>> CreateWriter(const SinkContext& context) const override {
-    return std::make_unique<Writer>(context.runtime.SubtaskIndex());
+    return std::make_unique<Writer>(context.runtime.SubtaskIndex(), note_);
   }
   std::unique_ptr<SinkCommitter> CreateCommitter(const SinkContext&) const override { return std::make_unique<Committer>(directory_); }
 
  private:
   class Writer final : public SinkWriter<uint64_t> {
    public:
-    explicit Writer(uint32_t subtask) : subtask_(subtask) {}
+    Writer(uint32_t subtask, Note note) : subtask_(subtask), note_(note) {}
     void Write(std::span<const uint64_t> row_hashes) override {
       for (const uint64_t hash : row_hashes) digest_.Add(hash);
     }
     std::vector<std::string> PrepareCommit(uint64_t checkpoint_id) override {
-      if (digest_.rows == 0) return {};
+      if (digest_.rows == 0 && note_ == Note::kRows) return {};
       const Digest part = std::exchange(digest_, {});
-      return {std::to_string(subtask_) + "-" + std::to_string(checkpoint_id) + " " + std::to_string(part.rows) + " " + std::to_string(part.sum)};
+      return {std::to_string(subtask_) + "-" + std::to_string(checkpoint_id) + " " + std::to_string(part.rows) + " " + std::to_string(part.sum) + " " +
+              std::to_string(MonotonicNanos())};
     }
 
    private:
     const uint32_t subtask_;
+    const Note note_;
     Digest digest_;  // Since the last checkpoint.
   };
 
@@ -49,6 +53,7 @@ class DigestSink final : public Sink<uint64_t> {
   };
 
   std::string directory_;
+  Note note_;
 };
 
 }  // namespace weir::bench

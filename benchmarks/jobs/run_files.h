@@ -1,7 +1,7 @@
 // The files by which a run tells the driver what it measured; all in the run's output directory.
 //
 //   start-<split>               first measured event of a split: "monotonic_ns cpu_ns pid events_left"
-//   part-<subtask>-<checkpoint> a committed part of the result: "rows sum monotonic_ns cpu_ns pid peak_rss_bytes"
+//   part-<subtask>-<checkpoint> a committed part of the result: "rows sum barrier_ns monotonic_ns cpu_ns pid peak_rss_bytes"
 #pragma once
 
 #include <unistd.h>

@@ -14,7 +14,7 @@ LoopResult RunJitterLoop(const LoopOptions& options) {
   pair.workers = 2;
   pair.warm_up = 0;
   const auto [sender, receiver] = ConnectedSockets();
-  Histogram latency;
+  DurationHistogram latency;
   LoopResult result = RunWorkers(pair, [&, sender = sender, receiver = receiver](LoopWorker& worker) {
     if (worker.index == 0) {
       worker.NoteStart(0, pair);

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "benchmarks/workload/digest.h"
-#include "benchmarks/workload/histogram.h"
+#include "benchmarks/workload/duration_histogram.h"
 #include "benchmarks/workload/keyed_record.h"
 
 namespace weir::bench {
@@ -28,9 +28,9 @@ struct LoopOptions {
 struct LoopResult {
   Digest digest;
   uint64_t measured_events = 0;
-  double seconds = 0;      // From the first measured event to the final checksum.
-  double cpu_seconds = 0;  // Of the process, in that time.
-  Histogram latency;       // jitter: from the due time to the receipt by the other thread.
+  double seconds = 0;         // From the first measured event to the final checksum.
+  double cpu_seconds = 0;     // Of the process, in that time.
+  DurationHistogram latency;  // jitter: from the due time to the receipt by the other thread.
 };
 
 // The process ends with a message when the workload is unknown or the system refuses something.

@@ -146,13 +146,13 @@ TEST(WordsTest, FrequentWordsAreShortAndCoverMuchOfTheText) {
 }
 
 TEST(HistogramTest, QuantilesAreWithinOnePercent) {
-  Histogram histogram;
+  DurationHistogram histogram;
   for (int64_t i = 1; i <= 1'000'000; ++i) histogram.Add(i * 10);
   EXPECT_NEAR(static_cast<double>(histogram.Quantile(0.5)), 5e6, 5e4);
   EXPECT_NEAR(static_cast<double>(histogram.Quantile(0.999)), 9.99e6, 1e5);
   EXPECT_EQ(histogram.Quantile(1), 10'000'000u);
   EXPECT_EQ(histogram.max(), 10'000'000u);
-  const Histogram read = Histogram::Parse(histogram.ToText());
+  const DurationHistogram read = DurationHistogram::Parse(histogram.ToText());
   EXPECT_EQ(read.ToText(), histogram.ToText());
   EXPECT_EQ(read.total(), 1'000'000u);
 }

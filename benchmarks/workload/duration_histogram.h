@@ -10,7 +10,7 @@
 namespace weir::bench {
 
 // Log-linear: 128 buckets for each power of two. Thread-compatible.
-class Histogram {
+class DurationHistogram {
  public:
   void Add(int64_t nanos) {
     const uint64_t value = static_cast<uint64_t>(std::max<int64_t>(nanos, 0));
@@ -18,7 +18,7 @@ class Histogram {
     ++total_;
     max_ = std::max(max_, value);
   }
-  void Merge(const Histogram& other) {
+  void Merge(const DurationHistogram& other) {
     for (size_t i = 0; i < counts_.size(); ++i) counts_[i] += other.counts_[i];
     total_ += other.total_;
     max_ = std::max(max_, other.max_);
@@ -45,8 +45,8 @@ class Histogram {
     }
     return text;
   }
-  static Histogram Parse(const std::string& text) {
-    Histogram histogram;
+  static DurationHistogram Parse(const std::string& text) {
+    DurationHistogram histogram;
     char* at = nullptr;
     histogram.max_ = std::strtoull(text.c_str(), &at, 10);
     while (*at == ' ') {
