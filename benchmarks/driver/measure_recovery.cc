@@ -2,6 +2,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <limits>
 
 #include "base/status_macros.h"
@@ -13,14 +14,23 @@ namespace weir::bench {
 namespace {
 
 constexpr double kSecondsBehindFill = 30;  // Room for the first full checkpoint, the failure and catching up.
-constexpr double kEntryBytes = 108;        // Key and value.
-constexpr double kFullShare = 0.9;         // A checkpoint of so much of the state has it all.
+// The checkpoint that runs while the fill ends may have begun before; the one behind it holds all of the state.
+constexpr uint64_t kCheckpointsBehindFill = 2;
 
 struct Recovery {
+  std::optional<uint64_t> latest_at_fill;  // Checkpoint.
   int64_t killed_ns = 0;
   uint64_t checkpoint_bytes = 0;  // Of the last checkpoint before.
   int64_t checkpoint_ms = 0;
 };
+
+// Every split has come to what is measured.
+bool FillHasEnded(const std::string& output, uint32_t splits) {
+  for (uint32_t i = 0; i < splits; ++i) {
+    if (!std::filesystem::exists(output + "/start-" + std::to_string(i))) return false;
+  }
+  return true;
+}
 
 // Those behind the failure, "<what>-<attempt>-<subtask>": of the first and the last subtask.
 std::pair<int64_t, int64_t> TimesAfter(int64_t killed_ns, const std::map<std::string, int64_t>& beats, const std::string& what) {
@@ -43,7 +53,6 @@ StatusOr<Figure> Bench::MeasureRecovery(const Workload& workload) {
   const uint64_t behind =
       options_.smoke ? workload.smoke_events : options_.events.value_or(static_cast<uint64_t>(workload.events_per_second * kSecondsBehindFill));
   const RunSize size{fill + behind, fill};
-  const double state_bytes = static_cast<double>(fill) * kEntryBytes;
   ASSIGN_OR_RETURN(const LoopRun loop, RunHandLoop(workload, size));
   std::vector<double> first_output_ms;
   std::vector<double> all_output_ms;
@@ -53,15 +62,19 @@ StatusOr<Figure> Bench::MeasureRecovery(const Workload& workload) {
     const std::string output = cluster->NewDirectory("run");
     Recovery recovery;
     const auto kill_once = [&](const std::string&, const JobShown& job) {
-      if (recovery.killed_ns != 0 || static_cast<double>(job.latest.size_bytes) < state_bytes * kFullShare) return Status::Ok();
+      if (recovery.killed_ns != 0) return Status::Ok();
+      if (!recovery.latest_at_fill.has_value() && FillHasEnded(output, figure.parallelism)) recovery.latest_at_fill = job.latest_checkpoint;
+      if (job.latest_checkpoint < recovery.latest_at_fill.value_or(UINT64_MAX - kCheckpointsBehindFill) + kCheckpointsBehindFill) return Status::Ok();
       const std::vector<pid_t> workers = cluster->Workers(cluster->task_manager_count() - 1);
       if (workers.size() != 1) return FailedPrecondition("not one worker on a TaskManager but " + std::to_string(workers.size()));
-      recovery = {MonotonicNanos(), job.latest.size_bytes, job.latest.duration_ms};
+      recovery.checkpoint_bytes = job.latest.size_bytes;
+      recovery.checkpoint_ms = job.latest.duration_ms;
+      recovery.killed_ns = MonotonicNanos();
       return ::kill(workers.front(), SIGKILL) == 0 ? Status::Ok() : Unavailable("the worker is gone already");
     };
     ASSIGN_OR_RETURN(const WatchedRun watched, WatchJob(*cluster, JobCommand(workload, size, output, {"--schedule-from", std::to_string(fill)}), kill_once));
     NoteForeign(figure, watched.foreign_cpu, watched.foreign_cpu <= options_.foreign_cpu_max);
-    if (recovery.killed_ns == 0) return FailedPrecondition("the job ended before a checkpoint held all of its state");
+    if (recovery.killed_ns == 0) return FailedPrecondition("the job ended before a checkpoint held all of its state, events=" + std::to_string(size.total));
     ASSIGN_OR_RETURN(const RunResult run, ReadRun(output));
     RETURN_IF_ERROR(AddRun(figure, run, loop.result.digest));
     const std::map<std::string, int64_t> beats = ReadBeats(output);
