@@ -172,10 +172,41 @@ StatusOr<RunSize> Bench::SizeOf(scenarios::Cluster& cluster, const Workload& wor
   return RunSize{RoundUp(rate * (options_.warm_up_in_run_s + options_.measure_s)), static_cast<uint64_t>(rate * options_.warm_up_in_run_s)};
 }
 
+StatusOr<Bench::PeerRuns> Bench::StartPeer(const Workload& workload, Figure& figure) {
+  PeerRuns runs;
+  if (!options_.with_flink || workload.peer_job.empty()) return runs;
+  constexpr uint64_t kSeedOfHarness = 1;
+  if (options_.seed != kSeedOfHarness || ParallelismOf(workload) != workload.parallelism) {
+    figure.notes.push_back("No peer: its harness knows seed 1 and parallelism 2 only.");
+    return runs;
+  }
+  ASSIGN_OR_RETURN(runs.peer, FlinkPeer::Start(options_.peers_directory));
+  figure.peer = "flink";
+  // As for Weir: a short run says how long the warm-up must be, that one how many events fill the time.
+  runs.events = kFirstEvents;
+  for (const double seconds : {options_.warm_up_s + options_.warm_up_in_run_s, options_.measure_s}) {
+    ASSIGN_OR_RETURN(const PeerRun run, runs.peer->Run(workload.peer_job, runs.events));
+    runs.events = RoundUp(Rate(run.result) * seconds);
+  }
+  ASSIGN_OR_RETURN(const LoopRun loop, RunHandLoop(workload, {runs.events, 0}));
+  runs.expected = loop.result.digest;
+  return runs;
+}
+
+Status Bench::AddPeerRun(PeerRuns& runs, const Workload& workload, Figure& figure) {
+  if (runs.peer == nullptr) return Status::Ok();
+  ASSIGN_OR_RETURN(const PeerRun run, Undisturbed(figure, [&] { return runs.peer->Run(workload.peer_job, runs.events); }));
+  if (run.result.digest != runs.expected) return Corruption("wrong result of the peer, expected " + Describe(runs.expected) + ": " + run.line);
+  figure.peer_events_per_s.push_back(Rate(run.result));
+  if (run.result.cpu_seconds > 0) figure.peer_events_per_cpu_s.push_back(static_cast<double>(run.result.measured_events) / run.result.cpu_seconds);
+  return Status::Ok();
+}
+
 StatusOr<Figure> Bench::MeasureThroughput(const Workload& workload) {
   Figure figure = NewFigure(workload);
   ASSIGN_OR_RETURN(scenarios::Cluster* const cluster, ClusterFor(workload));
   ASSIGN_OR_RETURN(const RunSize size, SizeOf(*cluster, workload));
+  ASSIGN_OR_RETURN(PeerRuns peer, StartPeer(workload, figure));
   std::vector<double> rows_per_call;
   for (uint32_t i = 0; i < options_.runs; ++i) {
     std::unique_ptr<BatchCountReader> reader;
@@ -189,6 +220,7 @@ StatusOr<Figure> Bench::MeasureThroughput(const Workload& workload) {
     ASSIGN_OR_RETURN(const LoopRun loop, Undisturbed(figure, [&] { return RunHandLoop(workload, size); }));
     RETURN_IF_ERROR(AddRun(figure, run.result, loop.result.digest));
     AddLoopRun(figure, loop.result);
+    RETURN_IF_ERROR(AddPeerRun(peer, workload, figure));
   }
   if (!rows_per_call.empty()) figure.extra.emplace_back("rows_per_call", Spread::Of(rows_per_call).median);
   return figure;

@@ -9,6 +9,7 @@
 
 #include "benchmarks/driver/bench_cluster.h"
 #include "benchmarks/driver/figure.h"
+#include "benchmarks/driver/flink_peer.h"
 #include "benchmarks/driver/run_files.h"
 #include "benchmarks/driver/workload.h"
 #include "tests/scenarios/cluster.h"
@@ -28,7 +29,8 @@ struct BenchOptions {
   double foreign_cpu_max = 0.05;  // Of a core; a run with more is repeated.
   uint32_t retries_max = 2;       // Of one run; then it counts and is called disturbed.
   bool smoke = false;             // Small, once, results only.
-  std::string peers_directory;    // Where shared/peers lies; empty: no peer.
+  bool with_flink = false;        // Apache Flink beside Weir, where the harness has the workload.
+  std::string peers_directory;    // Where the harness is.
 };
 
 // Where a run's numbers come from besides its result.
@@ -106,6 +108,14 @@ class Bench final {
   StatusOr<Figure> MeasureCheckpoint(const Workload& workload);
   StatusOr<Figure> MeasureCheckpointOverhead(const Workload& workload);
   StatusOr<Figure> MeasureRecovery(const Workload& workload);
+  // What a run of the peer needs; a fresh cluster for each workload, so that its compiler sees one job only.
+  struct PeerRuns {
+    std::unique_ptr<FlinkPeer> peer;  // Null: none for this workload.
+    uint64_t events = 0;
+    Digest expected;
+  };
+  StatusOr<PeerRuns> StartPeer(const Workload& workload, Figure& figure);
+  Status AddPeerRun(PeerRuns& runs, const Workload& workload, Figure& figure);
   void NoteRejected(const Figure& figure, double foreign_cpu) const;
   void NoteForeign(Figure& figure, double foreign_cpu, bool quiet) const;
 

@@ -70,6 +70,7 @@ nlohmann::json ToJson(const Figure& figure) {
     shown["peer_max"] = peer.max;
     if (!figure.events_per_s.empty()) shown["peer_ratio"] = Spread::Of(figure.events_per_s).median / peer.median;
   }
+  if (!figure.peer_events_per_cpu_s.empty()) shown["peer_events_per_cpu_s"] = Spread::Of(figure.peer_events_per_cpu_s).median;
   for (const auto& [name, value] : figure.extra) std::visit([&, &key = name](const auto& held) { shown[key] = held; }, value);
   if (!figure.notes.empty()) shown["notes"] = figure.notes;
   return shown;

@@ -35,6 +35,7 @@ struct Figure {
   std::vector<double> loop_events_per_s;  // Of the hand-written loop on as many cores; empty when there is none.
   std::vector<double> loop_events_per_cpu_s;
   std::vector<double> peer_events_per_s;  // Of the peer; empty when it was not asked for.
+  std::vector<double> peer_events_per_cpu_s;
   std::string peer;
   Digest digest;  // Of every run: a run with another one is an error.
   bool checksum_ok = false;

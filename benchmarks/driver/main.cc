@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
+#include <cstdlib>
 
 #include "benchmarks/driver/bench.h"
 #include "benchmarks/driver/machine.h"
@@ -105,11 +106,18 @@ int main(int argc, char** argv) {
   app.add_option("--runs", bench.runs, "Runs that count, alternating with the loop")->check(CLI::Range(1, 1000));
   app.add_option("--measure-seconds", bench.measure_s)->check(CLI::PositiveNumber);
   app.add_option("--foreign-cpu-max", bench.foreign_cpu_max, "Share of a core that others may take before a run is repeated");
-  app.add_option("--peers", bench.peers_directory, "Directory with the harnesses of other engines: Flink runs beside Weir");
+  std::string peer;
+  app.add_option("--peer", peer, "Another engine on the same work, alternating: flink")->check(CLI::IsMember({"flink"}));
+  app.add_option("--peers", bench.peers_directory, "Directory of its harness (default: $WEIR_PEERS, or shared/peers beside the repository)");
   app.add_flag("--full", arguments.full, "60 s of warm-up in each run, 20 s measured");
   app.add_flag("--smoke", bench.smoke, "Small and once: only the results count");
   CLI11_PARSE(app, argc, argv);
   if (arguments.list) return ListWorkloads(), 0;
+  bench.with_flink = peer == "flink";
+  if (bench.peers_directory.empty()) {
+    const char* const peers = std::getenv("WEIR_PEERS");
+    bench.peers_directory = peers != nullptr ? peers : WEIR_BENCH_SOURCES "/../../shared/peers";
+  }
   if (arguments.full) ApplyFull(bench);
   if (bench.smoke) ApplySmoke(bench);
   // Checkpoints, jobs and their results would be those of another backend than the one that was asked for.

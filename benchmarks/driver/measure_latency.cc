@@ -28,6 +28,20 @@ Status AddJitter(const Bench& bench, const Workload& workload, const RunSize& si
   return Status::Ok();
 }
 
+// Medians over some runs, as "peer_p50_ms" and so on.
+Status AddPeerLatency(FlinkPeer& peer, const Workload& workload, uint32_t runs, double skipped_s, double measured_s, Figure& figure) {
+  constexpr std::array<const char*, 4> kNames = {"p50.0", "p99.0", "p99.9", "p99.99"};
+  std::array<std::vector<double>, kNames.size()> values;
+  for (uint32_t i = 0; i < runs; ++i) {
+    const auto events = static_cast<uint64_t>(workload.events_per_second * (skipped_s + measured_s));
+    ASSIGN_OR_RETURN(const std::string line, peer.RunLatency(workload.peer_job, events, skipped_s));
+    for (size_t k = 0; k < kNames.size(); ++k) values[k].push_back(NumberIn(line, kNames[k]));
+  }
+  figure.peer = "flink";
+  for (size_t k = 0; k < kNames.size(); ++k) figure.extra.emplace_back("peer_" + std::string(kPercentiles[k].name) + "_ms", Spread::Of(values[k]).median);
+  return Status::Ok();
+}
+
 }  // namespace
 
 StatusOr<Figure> Bench::MeasureLatency(const Workload& workload) {
@@ -59,6 +73,10 @@ StatusOr<Figure> Bench::MeasureLatency(const Workload& workload) {
   figure.extra.emplace_back("p99_min_ms", Spread::Of(p99_of_runs).min);
   figure.extra.emplace_back("p99_max_ms", Spread::Of(p99_of_runs).max);
   RETURN_IF_ERROR(AddJitter(*this, workload, size, "after", figure));
+  if (options_.with_flink && options_.seed == 1 && !options_.smoke) {
+    ASSIGN_OR_RETURN(const std::unique_ptr<FlinkPeer> peer, FlinkPeer::Start(options_.peers_directory));
+    RETURN_IF_ERROR(AddPeerLatency(*peer, workload, LongRuns(), options_.warm_up_s + options_.warm_up_in_run_s, options_.measure_s, figure));
+  }
   return figure;
 }
 

@@ -10,11 +10,12 @@ Workload WordCount(std::string name, std::string keys, std::string about) {
           .job = "bench_keyed_count",
           .job_arguments = {"--keys", keys},
           .loop_arguments = {"wc", "--keys", keys},
+          .peer_job = "wc:k=" + keys,
           .about = std::move(about)};
 }
 
 Workload Query(const std::string& name, std::string about) {
-  return {.name = name, .job = "bench_nexmark", .job_arguments = {"--query", name}, .loop_arguments = {name}, .about = std::move(about)};
+  return {.name = name, .job = "bench_nexmark", .job_arguments = {"--query", name}, .loop_arguments = {name}, .peer_job = name, .about = std::move(about)};
 }
 
 Workload TwoStage(uint32_t parallelism) {
@@ -34,6 +35,7 @@ std::vector<Workload> Make() {
   Workload skewed = WordCount("wc-1m-skew", "1000000", "keyed count, 80 % of the records on 10 % of 1 million keys, two workers");
   skewed.job_arguments.push_back("--skewed");
   skewed.loop_arguments.push_back("--skewed");
+  skewed.peer_job += ",skew=1";
   workloads.push_back(skewed);
   workloads.push_back(
       {.name = "wc-text", .job = "bench_text_count", .loop_arguments = {"text"}, .about = "words of natural text as std::string keys, two workers"});
@@ -46,6 +48,7 @@ std::vector<Workload> Make() {
                        .job_arguments = {"--keys", "100000"},
                        .loop_arguments = {"running", "--keys", "100000"},
                        .events_per_second = 100'000,
+                       .peer_job = "lat:k=100000,rate=100000,bt=1ms",
                        .smoke_events = 50'000,
                        .about = "running counts over 100 thousand keys at 100,000 records/s, from the due time, two workers"});
   Workload checkpoint = {.name = "ckpt",
@@ -77,6 +80,7 @@ std::vector<Workload> Make() {
   Workload local = WordCount("wc-1m-local", "1000000", "keyed count, 1 million keys, one worker with two slots");
   local.one_worker = true;
   local.loop_arguments.push_back("--memory");
+  local.peer_job.clear();
   workloads.push_back(local);
   workloads.push_back(TwoStage(1));
   workloads.push_back(TwoStage(4));

@@ -29,6 +29,7 @@ struct Workload {
   double dirty_share = 1;  // Of those keys, which change afterwards.
   uint32_t checkpoint_interval_ms = 1'000;
   double events_per_second = 0;     // Of a schedule; 0 = as fast as can be.
+  std::string peer_job = {};        // The same for the peer's harness; empty: it has none.
   uint64_t smoke_events = 200'000;  // Of a run that only checks the result.
   std::string about = {};
 };
