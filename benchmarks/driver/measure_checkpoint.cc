@@ -93,6 +93,14 @@ double RecordRate(const RunResult& run, const std::vector<TaskProgress>& tasks) 
 
 std::vector<std::string> Interval(uint32_t interval_ms) { return {"--checkpoint-interval-ms", std::to_string(interval_ms)}; }
 
+StatusOr<WatchedRun> WatchCheckpoints(const Bench& bench, scenarios::Cluster& cluster, const Workload& workload, const RunSize& size, uint32_t interval_ms) {
+  const std::string output = cluster.NewDirectory("run");
+  StatusOr<WatchedRun> watched =
+      WatchJob(cluster, bench.JobCommand(workload, size, output, Interval(interval_ms)), [](const std::string&, const JobShown&) { return Status::Ok(); });
+  if (watched.ok()) watched->output = output;
+  return watched;
+}
+
 }  // namespace
 
 StatusOr<RunSize> Bench::SizeBehindFill(scenarios::Cluster& cluster, const Workload& workload, double seconds, const std::vector<std::string>& more) const {
@@ -112,13 +120,9 @@ StatusOr<Figure> Bench::MeasureCheckpoint(const Workload& workload) {
   ASSIGN_OR_RETURN(const RunSize size, SizeBehindFill(*cluster, workload, kIntervalsMeasured * interval_ms * 1e-3, Interval(interval_ms)));
   CheckpointNumbers numbers;
   for (uint32_t i = 0; i < LongRuns(); ++i) {
-    const std::string output = cluster->NewDirectory("run");
-    ASSIGN_OR_RETURN(const WatchedRun watched, Undisturbed(figure, [&] {
-                       return WatchJob(*cluster, JobCommand(workload, size, output, Interval(interval_ms)),
-                                       [](const std::string&, const JobShown&) { return Status::Ok(); });
-                     }));
-    ASSIGN_OR_RETURN(const RunResult run, ReadRun(output));
-    const std::vector<TaskProgress> tasks = ReadProgress(output);
+    ASSIGN_OR_RETURN(const WatchedRun watched, Undisturbed(figure, [&] { return WatchCheckpoints(*this, *cluster, workload, size, interval_ms); }));
+    ASSIGN_OR_RETURN(const RunResult run, ReadRun(watched.output));
+    const std::vector<TaskProgress> tasks = ReadProgress(watched.output);
     if (tasks.empty()) return Corruption("the job noted no progress");
     ASSIGN_OR_RETURN(const LoopRun loop, Undisturbed(figure, [&] { return RunHandLoop(workload, size); }));
     RETURN_IF_ERROR(AddRun(figure, run, loop.result.digest));
