@@ -70,8 +70,13 @@ class Run {
       else
         arguments.push_back(argument);
     }
+    if (rate != 0) arguments.insert(arguments.end(), {"--go-file", GoFile()});
     return arguments;
   }
+
+  // Jobs with a speed do not end before it exists.
+  std::string GoFile() const { return output_ + ".go"; }
+  void LetGo() const { std::ofstream{GoFile()}; }
 
   Status RunUndisturbed() { return RunAttached(Arguments(combination_.parallelism)); }
 
@@ -91,6 +96,7 @@ class Run {
   Status RunPartlyFinished() {
     ASSIGN_OR_RETURN(const std::string job, cluster_.Submit(Arguments(combination_.parallelism)));
     RETURN_IF_ERROR(AwaitPartlyFinished(job));
+    LetGo();
     return AwaitFinished(job).status();
   }
 
@@ -121,6 +127,7 @@ class Run {
     if (scenario_.await_partly_finished) RETURN_IF_ERROR(AwaitPartlyFinished(job));
     Pause();
     const bool killed = combination_.disturbance == Disturbance::kKillWorker ? KillWorker() : KillTaskManager();
+    LetGo();
     ASSIGN_OR_RETURN(const JobStatus end, AwaitFinished(job));
     if (!scenario_.may_end_early && (!killed || end.restarts == 0)) return Internal("job ended before it was disturbed: the scenario is too short");
     return Status::Ok();
@@ -153,6 +160,7 @@ class Run {
     ASSIGN_OR_RETURN(const JobStatus cancelled, cluster_.AwaitEnd(first));
     if (cancelled.state != "CANCELED") return Internal("cancelled job ended as " + cancelled.state + ": " + cancelled.failure);
     if (cancelled.checkpoint_latest_path.empty()) return Internal("a cancelled job does not name its last checkpoint");
+    LetGo();
     uint32_t parallelism = combination_.parallelism;
     if (combination_.disturbance == Disturbance::kCancelRescale) parallelism = parallelism == 1 ? 3 : parallelism == 2 ? 1 : 2;
     std::vector<std::string> arguments = Arguments(parallelism);

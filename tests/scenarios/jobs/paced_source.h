@@ -17,7 +17,8 @@ struct PacedSplit {
 };
 
 // The numbers from..to in as many ranges as there are readers, `rows_per_second` in all; 0: as fast as can be. With a stop
-// file the ranges have no end until that file names one: a number of rows for each reader.
+// file the ranges have no end until that file names one: a number of rows for each reader. With a go file (and a speed) each
+// range keeps its last row until that file exists: the job cannot end before the test has done what it came for.
 class PacedSource final : public Source<int64_t, PacedSplit> {
  public:
   struct Options {
@@ -25,6 +26,7 @@ class PacedSource final : public Source<int64_t, PacedSplit> {
     int64_t to = 0;
     int64_t rows_per_second = 0;
     std::string stop_file = {};
+    std::string go_file = {};
   };
   explicit PacedSource(Options options) : options_(std::move(options)) {}
 
@@ -55,6 +57,7 @@ class PacedSource final : public Source<int64_t, PacedSplit> {
       itimerspec period{};
       period.it_interval.tv_nsec = period.it_value.tv_nsec = std::min<int64_t>(999'999'999, 1'000'000'000 / ticks);
       ::timerfd_settime(timer_, 0, &period, nullptr);
+      held_ = !options.go_file.empty();
     }
     ~Reader() override {
       if (timer_ >= 0) ::close(timer_);
@@ -71,11 +74,12 @@ class PacedSource final : public Source<int64_t, PacedSplit> {
           // A pause of the process is not made up for.
           allowed_ = std::min<int64_t>(allowed_ + static_cast<int64_t>(ticks) * rows_per_tick_, 10 * rows_per_tick_);
           ReadStopFile();
+          held_ = held_ && !std::filesystem::exists(options_.go_file);
         }
         rows = std::min(rows, allowed_);
       }
       // The position moves before the row leaves: Collect may switch to a snapshot of this reader.
-      for (PacedSplit& split = splits_.back(); rows > 0 && split.next <= split.last; --rows, --allowed_) {
+      for (PacedSplit& split = splits_.back(); rows > 0 && split.next <= split.last - (held_ ? 1 : 0); --rows, --allowed_) {
         const int64_t value = split.next++;
         out.Collect(value);
       }
@@ -83,7 +87,8 @@ class PacedSource final : public Source<int64_t, PacedSplit> {
         splits_.pop_back();
         return {};
       }
-      if (timer_ >= 0 && allowed_ <= 0) return {ReadResult::Kind::kWait, timer_};
+      const bool waits_to_go = held_ && splits_.back().next == splits_.back().last;
+      if (timer_ >= 0 && (allowed_ <= 0 || waits_to_go)) return {ReadResult::Kind::kWait, timer_};
       return {};
     }
 
@@ -102,6 +107,7 @@ class PacedSource final : public Source<int64_t, PacedSplit> {
     int timer_ = -1;
     int64_t rows_per_tick_ = 0;
     int64_t allowed_ = 0;
+    bool held_ = false;
     std::vector<PacedSplit> splits_;
   };
 
