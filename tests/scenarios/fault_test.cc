@@ -29,7 +29,6 @@ void WriteWhole(const std::string& path, const std::string& bytes) { std::ofstre
 // One cluster for the tests of a suite; its end is checked for leaks.
 class FaultTest : public ::testing::Test {
  protected:
-  static constexpr auto kCancellationTimeout = std::chrono::seconds(2);
 
   static void SetUpTestSuite() {
     ClusterOptions options;
