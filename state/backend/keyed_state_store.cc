@@ -8,6 +8,18 @@
 #include "base/check.h"
 
 namespace weir {
+namespace {
+
+// The encoding of one value: its memory when that is the same, else made in `buffer`.
+std::string_view Encoded(const TypeInfo& type, const std::byte* value, ByteWriter& buffer) {
+  if (type.image) return {reinterpret_cast<const char*>(value), type.size_bytes};
+  buffer.Clear();
+  type.encode(value, 1, buffer);
+  return buffer.view();
+}
+
+}  // namespace
+
 
 KeyedStateStore::KeyedStateStore(uint32_t key_group_start, uint32_t key_group_end, uint32_t max_parallelism)
     : key_group_start_(key_group_start), max_parallelism_(max_parallelism), is_power_of_two_(std::has_single_bit(max_parallelism)) {
@@ -79,9 +91,7 @@ void KeyedStateStore::ClearValue(uint32_t column) {
 }
 
 void KeyedStateStore::RememberCleared(uint32_t column) {
-  key_bytes_.Clear();
-  layout_.key->type->encode(CurrentRow(), 1, key_bytes_);
-  const std::string_view key = key_bytes_.view();
+  const std::string_view key = Encoded(*layout_.key->type, CurrentRow(), key_bytes_);
   cleared_.entries.push_back({KeyGroup(hash_), column, cleared_.keys.size(), key.size()});
   cleared_.keys.append(key);
 }
@@ -147,15 +157,13 @@ void KeyedStateStore::SaveBeforeWrite() {
 
 void KeyedStateStore::WriteRow(uint32_t group_index, const KeySegment& segment, uint32_t slot) {
   const std::byte* const row = segment.row(slot, layout_.size_bytes);
-  key_bytes_.Clear();
-  layout_.key->type->encode(row, 1, key_bytes_);
+  const std::string_view key = Encoded(*layout_.key->type, row, key_bytes_);
   for (uint32_t column = 0; column < layout_.columns.size(); ++column) {
     if (!layout_.Present(row, column)) continue;
     const StateColumn& state = layout_.columns[column];
-    value_bytes_.Clear();
-    state.type->encode(row + state.offset, 1, value_bytes_);
-    sink_->Value(key_group_start_ + group_index, column, key_bytes_.view(), value_bytes_.view());
-    slice_bytes_ += key_bytes_.size() + value_bytes_.size();
+    const std::string_view value = Encoded(*state.type, row + state.offset, value_bytes_);
+    sink_->Value(key_group_start_ + group_index, column, key, value);
+    slice_bytes_ += key.size() + value.size();
   }
 }
 

@@ -1,5 +1,8 @@
 #include "state/checkpoint/snapshot_writer.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include "base/check.h"
 #include "base/status_macros.h"
 
@@ -8,17 +11,18 @@ namespace {
 
 constexpr size_t kWriteBytes = 256 * 1024;
 
-void AppendVarint(std::string& out, uint64_t value) {
-  while (value >= 0x80) {
-    out.push_back(static_cast<char>(value | 0x80));
-    value >>= 7;
-  }
-  out.push_back(static_cast<char>(value));
+constexpr size_t kVarintBytesMax = 10;
+
+char* PutVarint(char* at, uint64_t value) {
+  for (; value >= 0x80; value >>= 7) *at++ = static_cast<char>(value | 0x80);
+  *at++ = static_cast<char>(value);
+  return at;
 }
 
-void AppendString(std::string& out, std::string_view text) {
-  AppendVarint(out, text.size());
-  out.append(text);
+char* PutString(char* at, std::string_view text) {
+  at = PutVarint(at, text.size());
+  if (!text.empty()) std::memcpy(at, text.data(), text.size());
+  return at + text.size();
 }
 
 template <class T>
@@ -35,28 +39,38 @@ void BlockBuilder::Start(uint32_t key_group) {
   started_ = true;
   key_group_ = key_group;
   record_count_ = 0;
-  bytes_.assign(kSnapshotBlockHeaderBytes, '\0');
+  size_ = kSnapshotBlockHeaderBytes;
+}
+
+char* BlockBuilder::Room(size_t size_bytes) {
+  // Grown at once to what a full block takes: per record this is one comparison.
+  if (size_ + size_bytes > bytes_.size()) bytes_.resize(std::max(kSnapshotBlockBytesTarget + kSnapshotBlockBytesTarget / 16, (size_ + size_bytes) * 2));
+  return bytes_.data() + size_;
 }
 
 void BlockBuilder::Append(const SnapshotRecord& record) {
   CHECK(started_);
   ++record_count_;
-  AppendVarint(bytes_, record.state_index);
-  bytes_.push_back(static_cast<char>(record.kind));
-  AppendString(bytes_, record.key);
-  AppendString(bytes_, record.name_space);
-  if (record.kind == SnapshotRecordKind::kValue) AppendString(bytes_, record.value);
+  const std::string_view value = record.kind == SnapshotRecordKind::kValue ? record.value : std::string_view();
+  char* at = Room(4 * kVarintBytesMax + 1 + record.key.size() + record.name_space.size() + value.size());
+  at = PutVarint(at, record.state_index);
+  *at++ = static_cast<char>(record.kind);
+  at = PutString(at, record.key);
+  at = PutString(at, record.name_space);
+  if (record.kind == SnapshotRecordKind::kValue) at = PutString(at, value);
+  size_ = static_cast<size_t>(at - bytes_.data());
 }
 
 SnapshotBlock BlockBuilder::Finish() {
   CHECK(started_);
-  CHECK(bytes_.size() < kSnapshotBlockBytesMax);
-  const uint32_t fields[4] = {kSnapshotBlockMagic, key_group_, record_count_,
-                              static_cast<uint32_t>(bytes_.size() - kSnapshotBlockHeaderBytes)};
+  CHECK(size_ < kSnapshotBlockBytesMax);
+  const uint32_t fields[4] = {kSnapshotBlockMagic, key_group_, record_count_, static_cast<uint32_t>(size_ - kSnapshotBlockHeaderBytes)};
   std::memcpy(bytes_.data(), fields, sizeof(fields));
+  bytes_.resize(size_);
   started_ = false;
   SnapshotBlock block{key_group_, record_count_, std::move(bytes_)};
   bytes_.clear();
+  size_ = 0;
   return block;
 }
 

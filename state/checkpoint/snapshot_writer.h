@@ -31,8 +31,8 @@ class BlockBuilder {
   bool started() const { return started_; }
   uint32_t key_group() const { return key_group_; }
   uint32_t record_count() const { return record_count_; }
-  size_t size_bytes() const { return bytes_.size(); }
-  bool full() const { return bytes_.size() >= kSnapshotBlockBytesTarget; }
+  size_t size_bytes() const { return size_; }
+  bool full() const { return size_ >= kSnapshotBlockBytesTarget; }
 
   // Takes the block; the builder is empty after it. Requires: Start was called.
   SnapshotBlock Finish();
@@ -41,7 +41,10 @@ class BlockBuilder {
   bool started_ = false;
   uint32_t key_group_ = 0;
   uint32_t record_count_ = 0;
-  std::string bytes_;  // Empty, or begins with room for the block header.
+  char* Room(size_t size_bytes);  // Behind what is there.
+
+  std::string bytes_;  // Grown ahead; begins with room for the block header.
+  size_t size_ = 0;    // Of what is written, the header included; 0 = not started.
 };
 
 // Thread-compatible: one thread at a time, usually of the snapshot pool. Blocks on I/O. Any error is final: nothing is

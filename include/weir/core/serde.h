@@ -37,9 +37,20 @@ concept Serializable = requires(const T& in, T& out, ByteWriter& writer, ByteRea
   Serde<T>::Describe(schema);
 };
 
+// True when Serde<T> writes just the bytes that the value has in memory: built-in fields of fixed width without padding.
+template <class T>
+constexpr bool EncodesAsItsImage() {
+  if constexpr (requires { Serde<T>::kIsImage; }) {
+    return Serde<T>::kIsImage;
+  } else {
+    return false;
+  }
+}
+
 template <class T>
   requires std::is_arithmetic_v<T>
 struct Serde<T> {
+  static constexpr bool kIsImage = true;
   static void Encode(const T& value, ByteWriter& out) { out.Put(value); }
   static bool Decode(ByteReader& in, T& value) {
     value = in.Get<T>();
@@ -58,6 +69,7 @@ struct Serde<T> {
 template <class T>
   requires std::is_enum_v<T>
 struct Serde<T> {
+  static constexpr bool kIsImage = true;
   static void Encode(const T& value, ByteWriter& out) { out.Put(value); }
   static bool Decode(ByteReader& in, T& value) {
     value = in.Get<T>();
@@ -134,6 +146,7 @@ struct Serde<std::vector<T>> {
 
 template <class T, size_t kSize>
 struct Serde<std::array<T, kSize>> {
+  static constexpr bool kIsImage = EncodesAsItsImage<T>();
   static void Encode(const std::array<T, kSize>& values, ByteWriter& out) {
     for (const T& value : values) Serde<T>::Encode(value, out);
   }
@@ -220,6 +233,13 @@ struct Serde<std::optional<T>> {
 template <reflect::PlainStruct T>
   requires(!reflect::kIsStdArray<T>)
 struct Serde<T> {
+  static constexpr bool kIsImage = []<size_t... kIndex>(std::index_sequence<kIndex...>) {
+    if constexpr ((EncodesAsItsImage<std::remove_cv_t<reflect::FieldType<T, kIndex>>>() && ...)) {
+      return reflect::FlatPayloadSize<T>() == sizeof(T);
+    } else {
+      return false;
+    }
+  }(std::make_index_sequence<reflect::kFieldCount<T>>());
   static void Encode(const T& object, ByteWriter& out) {
     reflect::ForEachField(object, [&](const auto& field) { Serde<std::remove_cvref_t<decltype(field)>>::Encode(field, out); });
   }

@@ -15,6 +15,7 @@ struct TypeInfo {
   uint32_t alignment;
   bool flat;     // Its rows are their own wire image.
   bool trivial;  // Moving is memcpy, destroying is nothing.
+  bool image;    // Encoding is memcpy.
   std::string (*schema)();
   void (*move_construct)(void* to, void* from, size_t count);  // Leaves `from` constructed, moved-from.
   void (*copy_construct)(void* to, const void* from, size_t count);
@@ -99,6 +100,7 @@ const TypeInfo& TypeOf() {
       .alignment = alignof(T),
       .flat = reflect::IsFlat<T>(),
       .trivial = std::is_trivially_copyable_v<T>,
+      .image = EncodesAsItsImage<T>() && std::is_trivially_copyable_v<T>,
       .schema = &SchemaOf<T>,
       .move_construct = [](void* to, void* from, size_t count) {
         if constexpr (std::is_trivially_copyable_v<T>) {
