@@ -24,7 +24,9 @@ struct RunOptions {
   std::string from_savepoint;
   bool allow_non_restored_state = false;
 };
+struct PlannedJob;
 int RunJob(const CommandContext& context, const RunOptions& options);
+int RunPlannedJob(const CommandContext& context, const RunOptions& options, const PlannedJob& planned);
 int ShowPlan(const CommandContext& context, const RunOptions& options);
 
 struct ListOptions {
@@ -49,7 +51,6 @@ int BuildJob(const BuildOptions& options);
 int FailCommand(const Status& status);
 
 // What planning needs of options and configuration.
-struct PlannedJob;
 StatusOr<PlannedJob> PlanForRun(const CommandContext& context, const RunOptions& options);
 
 }  // namespace weir

@@ -50,7 +50,7 @@ int RunLocal(weir::CommandContext context, const weir::RunOptions& run) {
   weir::StatusOr<std::unique_ptr<weir::MiniCluster>> cluster = weir::MiniCluster::Start(options);
   if (!cluster.ok()) return weir::FailCommand(cluster.status());
   context.address = (*cluster)->address();
-  const int code = weir::RunJob(context, run);
+  const int code = weir::RunPlannedJob(context, run, *planned);
   (*cluster)->Stop();
   return code;
 }

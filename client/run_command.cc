@@ -66,12 +66,15 @@ StatusOr<PlannedJob> PlanForRun(const CommandContext& context, const RunOptions&
   request.parallelism = options.parallelism != 0 ? options.parallelism : static_cast<uint32_t>(context.configuration.Get(options::kParallelismDefault));
   request.max_parallelism = static_cast<uint32_t>(context.configuration.Get(options::kPipelineMaxParallelism).value_or(0));
   request.defaults.checkpoint = CheckpointOf(context.configuration);
-  return PlanInChild(request);
+  return PlanInChildTwice(request);
 }
 
 int RunJob(const CommandContext& context, const RunOptions& options) {
-  StatusOr<PlannedJob> planned = PlanForRun(context, options);
-  if (!planned.ok()) return FailCommand(planned.status());
+  const StatusOr<PlannedJob> planned = PlanForRun(context, options);
+  return planned.ok() ? RunPlannedJob(context, options, *planned) : FailCommand(planned.status());
+}
+
+int RunPlannedJob(const CommandContext& context, const RunOptions& options, const PlannedJob& planned) {
   ClusterClient cluster(context.address, context.configuration.Get(options::kClientTimeout).count());
   StatusOr<proto::Artifact> library = cluster.Upload(options.library, ShowUpload);
   if (!library.ok()) return FailCommand(library.status());
@@ -79,8 +82,8 @@ int RunJob(const CommandContext& context, const RunOptions& options) {
   proto::SubmitJobRequest request;
   *request.mutable_library() = *library;
   for (const std::string& argument : options.arguments) request.add_arguments(argument);
-  request.set_job_graph(planned->graph.Encode());
-  request.set_fingerprint(planned->fingerprint);
+  request.set_job_graph(planned.graph.Encode());
+  request.set_fingerprint(planned.fingerprint);
   if (!options.from_savepoint.empty()) request.set_restore_path(std::filesystem::absolute(options.from_savepoint).string());
   request.set_allow_non_restored_state(options.allow_non_restored_state);
   for (const std::string& property : context.configuration.AsDynamicProperties()) {
@@ -90,7 +93,7 @@ int RunJob(const CommandContext& context, const RunOptions& options) {
   // What planning used is what the workers must use.
   (*request.mutable_configuration())["parallelism.default"] =
       std::to_string(options.parallelism != 0 ? options.parallelism : static_cast<uint32_t>(context.configuration.Get(options::kParallelismDefault)));
-  for (const auto& [name, value] : planned->pinned) (*request.mutable_pinned())[name] = value;
+  for (const auto& [name, value] : planned.pinned) (*request.mutable_pinned())[name] = value;
   const StatusOr<JobId> job = cluster.Submit(request);
   if (!job.ok()) return FailCommand(job.status());
   const bool json = context.output == OutputFormat::kJson;

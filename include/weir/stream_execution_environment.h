@@ -32,7 +32,8 @@ class StreamExecutionEnvironment {
   uint32_t Parallelism() const { return graph_->parallelism; }
 
   // A value that depends on more than the job's arguments (time, files, environment): `compute` runs once when the job is
-  // planned, workers get its result.
+  // planned, workers get its result. A dataflow that depends on such a value without this is refused: `weir run` plans twice,
+  // with another clock, host name and random seed, and each worker compares.
   template <class F>
   auto Pinned(const std::string& name, F compute) {
     using T = std::remove_cvref_t<decltype(compute())>;

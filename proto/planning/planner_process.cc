@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,17 +11,20 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstring>
 
 #include "base/status_macros.h"
 #include "proto/child_process.h"
 #include "proto/file_descriptor.h"
 #include "proto/messages.pb.h"
 #include "proto/planning/plan_properties.h"
+#include "runtime/graph/graph_difference.h"
 
 namespace weir {
 namespace {
 
 constexpr int kResultDescriptor = 3;
+constexpr int kPinnedDescriptor = 4;
 constexpr size_t kResultBytesMax = 64u << 20;
 constexpr size_t kStderrTailBytes = 16 * 1024;
 
@@ -98,13 +102,32 @@ StatusOr<PlannedJob> Decode(const std::string& bytes) {
   return planned;
 }
 
+constexpr char kDependsOnMore[] =
+    "a job's entry may depend on its arguments only, since every worker runs it again: take time, host name, random numbers, environment and files "
+    "through env.Pinned(\"name\", function), which calls the function once, or pass them as arguments";
+
 std::string WithStderr(std::string message, const std::string& stderr_tail) {
   return stderr_tail.empty() ? message : message + "\n" + stderr_tail;
 }
 
-}  // namespace
+using PinnedValues = std::map<std::string, std::string>;
 
-StatusOr<PlannedJob> PlanInChild(const PlanRequest& request) {
+// A file in memory, to be read from its start.
+StatusOr<FileDescriptor> MemoryFile(std::string_view bytes) {
+  FileDescriptor file(::memfd_create("weir-pinned", MFD_CLOEXEC));
+  if (!file.valid()) return Unavailable(std::string("no file in memory can be made: ") + std::strerror(errno));
+  while (!bytes.empty()) {
+    const ssize_t count = ::write(file.get(), bytes.data(), bytes.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return Unavailable(std::string("a file in memory cannot be written: ") + std::strerror(errno));
+    bytes.remove_prefix(static_cast<size_t>(count));
+  }
+  if (::lseek(file.get(), 0, SEEK_SET) != 0) return Internal("a file in memory has no start");
+  return file;
+}
+
+// `pinned`: of a first planning; null for the first one.
+StatusOr<PlannedJob> Plan(const PlanRequest& request, const PinnedValues* pinned) {
   const SteadyClock::time_point deadline = SteadyClock::now() + std::chrono::milliseconds(request.timeout_ms);
   ASSIGN_OR_RETURN(DescriptorPair result, NewPipe());
   ASSIGN_OR_RETURN(DescriptorPair errors, NewPipe());
@@ -117,9 +140,21 @@ StatusOr<PlannedJob> PlanInChild(const PlanRequest& request) {
     program.arguments.push_back("-D");
     program.arguments.push_back(property);
   }
+  FileDescriptor pinned_file;
+  FileDescriptor nowhere;
+  program.descriptors = {{result.second.get(), kResultDescriptor}, {errors.second.get(), STDERR_FILENO}};
+  if (pinned != nullptr) {
+    proto::PinnedValues values;
+    values.mutable_values()->insert(pinned->begin(), pinned->end());
+    ASSIGN_OR_RETURN(pinned_file, MemoryFile(values.SerializeAsString()));
+    nowhere = FileDescriptor(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+    if (!nowhere.valid()) return Unavailable(std::string("/dev/null cannot be opened: ") + std::strerror(errno));
+    program.arguments.insert(program.arguments.end(), {"--again-fd", std::to_string(kPinnedDescriptor)});
+    program.descriptors.push_back({pinned_file.get(), kPinnedDescriptor});
+    program.descriptors.push_back({nowhere.get(), STDOUT_FILENO});
+  }
   program.arguments.push_back("--");
   program.arguments.insert(program.arguments.end(), request.arguments.begin(), request.arguments.end());
-  program.descriptors = {{result.second.get(), kResultDescriptor}, {errors.second.get(), STDERR_FILENO}};
   ASSIGN_OR_RETURN(const pid_t child, StartChild(program));
   result.second.Close();
   errors.second.Close();
@@ -137,6 +172,22 @@ StatusOr<PlannedJob> PlanInChild(const PlanRequest& request) {
   return UserError(WithStderr(std::string("the job's code ended the planning process: it ") + DescribeExit(*end) +
                                   (left ? "; the entry of a job must not call exit" : ""),
                               output.stderr_tail));
+}
+
+}  // namespace
+
+StatusOr<PlannedJob> PlanInChild(const PlanRequest& request) { return Plan(request, nullptr); }
+
+StatusOr<PlannedJob> PlanInChildTwice(const PlanRequest& request) {
+  ASSIGN_OR_RETURN(PlannedJob first, Plan(request, nullptr));
+  const StatusOr<PlannedJob> second = Plan(request, &first.pinned);
+  if (!second.ok()) {
+    return Status(second.status().code(), std::string("the job was planned, but not a second time with another clock, host name and random seed: ") +
+                                              second.status().message() + "\n" + kDependsOnMore);
+  }
+  if (first.fingerprint == second->fingerprint) return first;
+  return FailedPrecondition("the job's entry built another dataflow when it ran again with another clock, host name and random seed: " +
+                            DescribeDifference(first.graph, second->graph) + "; " + kDependsOnMore);
 }
 
 }  // namespace weir

@@ -34,4 +34,8 @@ struct PlannedJob {
 // kCorruption for a result that does not decode.
 StatusOr<PlannedJob> PlanInChild(const PlanRequest& request);
 
+// PlanInChild, then once more as a worker will do it, with the values that were pinned, but another clock, host name and random
+// seed. kFailedPrecondition when that yields another graph: workers would refuse the job. What is printed comes from the first.
+StatusOr<PlannedJob> PlanInChildTwice(const PlanRequest& request);
+
 }  // namespace weir

@@ -18,6 +18,7 @@
 #include "runtime/task/current_task.h"
 #include "taskmanager/worker/crash_handler.h"
 #include "taskmanager/worker/exception_stack.h"
+#include "taskmanager/worker/other_surroundings.h"
 #include "taskmanager/worker/plan_mode.h"
 #include "taskmanager/worker/stack_trace.h"
 #include "taskmanager/worker/thread_stack.h"
@@ -30,7 +31,8 @@ constexpr char kUsage[] =
     "weir-worker runs the tasks of one job. weir-taskmanager starts it with a control socket:\n"
     "  weir-worker --control-fd N\n"
     "weir starts it to plan a job:\n"
-    "  weir-worker --plan --library JOB.so --output-fd N [--parallelism P] [--max-parallelism M] [-D key=number]... -- [argument]...\n"
+    "  weir-worker --plan --library JOB.so --output-fd N [--again-fd N] [--parallelism P] [--max-parallelism M] [-D key=number]... "
+    "-- [argument]...\n"
     "It is of no use by hand: see weir --help and weir-taskmanager --help.\n";
 
 constexpr int kThreadStackTimeoutMs = 500;
@@ -75,7 +77,7 @@ int Main(std::span<const char* const> arguments) {
   ::signal(SIGPIPE, SIG_IGN);
   if (arguments.size() >= 2 && std::string_view(arguments[1]) == "--plan") {
     InstallCrashHandler();
-    return RunPlanMode(arguments.subspan(2));
+    return RunPlanMode(arguments.subspan(2), &UseOtherSurroundings);
   }
   int control = -1;
   if (arguments.size() == 3 && std::string_view(arguments[1]) == "--control-fd") {

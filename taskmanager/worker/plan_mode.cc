@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
+#include <cstring>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -22,6 +24,7 @@ constexpr uint32_t kParallelismMax = 32'768;
 struct PlanArguments {
   JobSource source;
   int output_descriptor = -1;
+  int pinned_descriptor = -1;  // Set: this is the second planning.
 };
 
 StatusOr<uint32_t> Number(std::string_view name, std::string_view text, uint32_t max) {
@@ -50,6 +53,9 @@ StatusOr<PlanArguments> Parse(std::span<const char* const> arguments) {
     } else if (name == "--output-fd") {
       ASSIGN_OR_RETURN(const uint32_t fd, Number(name, value, 1'000'000));
       parsed.output_descriptor = static_cast<int>(fd);
+    } else if (name == "--again-fd") {
+      ASSIGN_OR_RETURN(const uint32_t fd, Number(name, value, 1'000'000));
+      parsed.pinned_descriptor = static_cast<int>(fd);
     } else if (name == "--parallelism") {
       ASSIGN_OR_RETURN(parsed.source.parallelism, Number(name, value, kParallelismMax));
     } else if (name == "--max-parallelism") {
@@ -64,6 +70,22 @@ StatusOr<PlanArguments> Parse(std::span<const char* const> arguments) {
   if (parsed.source.parallelism == 0) return InvalidArgument("--parallelism starts at 1");
   ASSIGN_OR_RETURN(parsed.source.defaults, PlanDefaultsFromProperties(properties));
   return parsed;
+}
+
+StatusOr<std::map<std::string, std::string>> ReadPinned(int fd) {
+  std::string bytes;
+  char piece[4'096];
+  while (true) {
+    const ssize_t count = ::read(fd, piece, sizeof(piece));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return InvalidArgument(std::string("pinned values cannot be read: ") + std::strerror(errno));
+    if (count == 0) break;
+    bytes.append(piece, static_cast<size_t>(count));
+  }
+  ::close(fd);
+  proto::PinnedValues message;
+  if (!message.ParseFromString(bytes)) return Corruption("pinned values do not decode");
+  return std::map<std::string, std::string>(message.values().begin(), message.values().end());
 }
 
 proto::PlanResult Plan(const JobSource& source) {
@@ -92,11 +114,21 @@ bool WriteAll(int fd, std::string_view bytes) {
 
 }  // namespace
 
-int RunPlanMode(std::span<const char* const> arguments) {
-  const StatusOr<PlanArguments> parsed = Parse(arguments);
+int RunPlanMode(std::span<const char* const> arguments, void (*use_other_surroundings)()) {
+  StatusOr<PlanArguments> parsed = Parse(arguments);
   if (!parsed.ok()) {
     std::fprintf(stderr, "weir-worker --plan: %s\n", parsed.status().message().c_str());
     return 2;
+  }
+  if (parsed->pinned_descriptor >= 0) {
+    StatusOr<std::map<std::string, std::string>> pinned = ReadPinned(parsed->pinned_descriptor);
+    if (!pinned.ok()) {
+      std::fprintf(stderr, "weir-worker --plan: %s\n", pinned.status().message().c_str());
+      return 2;
+    }
+    parsed->source.planning = false;  // As a worker does.
+    parsed->source.pinned = std::move(*pinned);
+    use_other_surroundings();
   }
   const proto::PlanResult result = Plan(parsed->source);
   std::fflush(stdout);

@@ -58,6 +58,59 @@ TEST(PlannerProcessTest, AHangEndsAtTheDeadline) {
   EXPECT_EQ(PlanInChild(request).status().code(), StatusCode::kDeadlineExceeded);
 }
 
+// What an entry may use only if it is pinned.
+class SurroundingsTest : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(SurroundingsTest, AGraphThatDependsOnThemIsRefusedAndNamed) {
+  PlanRequest request = Request("none");
+  request.arguments.insert(request.arguments.end(), {"--named-by", GetParam()});
+  const Status status = PlanInChildTwice(request).status();
+  EXPECT_EQ(status.code(), StatusCode::kFailedPrecondition);
+  for (const char* text : {"\" has an operator \"misbehave ", ", then \"misbehave ", "env.Pinned"}) {
+    EXPECT_NE(status.message().find(text), std::string::npos) << "no " << text << " in " << status.message();
+  }
+}
+
+TEST_P(SurroundingsTest, AGraphThatPinsThemIsPlanned) {
+  PlanRequest request = Request("none");
+  request.arguments.insert(request.arguments.end(), {"--named-by-pinned", GetParam()});
+  const StatusOr<PlannedJob> planned = PlanInChildTwice(request);
+  ASSERT_TRUE(planned.ok()) << planned.status().ToString();
+  EXPECT_TRUE(planned->pinned.contains("suffix"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, SurroundingsTest,
+                         ::testing::Values("time", "date", "weekday", "gettimeofday", "timespec_get", "uptime", "gethostname", "uname", "random_device",
+                                           "rand", "drand48"),
+                         [](const auto& info) { return std::string(info.param); });
+
+TEST(PlannerProcessTest, OtherJobsArePlannedTwiceWithoutANotice) {
+  for (const char* mode : {"none", "waits"}) {
+    const StatusOr<PlannedJob> twice = PlanInChildTwice(Request(mode));
+    ASSERT_TRUE(twice.ok()) << mode << ": " << twice.status().ToString();
+    EXPECT_EQ(twice->fingerprint, PlanInChild(Request(mode))->fingerprint);
+  }
+}
+
+TEST(PlannerProcessTest, WhatTheEntryPrintsAppearsOnce) {
+  ::testing::internal::CaptureStdout();
+  const Status status = PlanInChildTwice(Request("prints")).status();
+  const std::string printed = ::testing::internal::GetCapturedStdout();
+  EXPECT_TRUE(status.ok()) << status.ToString();
+  EXPECT_EQ(printed, "the entry runs\n");
+}
+
+TEST(PlannerProcessTest, AnEntryThatRunsDifferentlyTheSecondTimeIsRefused) {
+  PlanRequest request = Request("worker-hang");
+  request.timeout_ms = 1'000;
+  const Status hangs = PlanInChildTwice(request).status();
+  EXPECT_EQ(hangs.code(), StatusCode::kDeadlineExceeded);
+  EXPECT_NE(hangs.message().find("a second time"), std::string::npos) << hangs.message();
+  const Status renamed = PlanInChildTwice(Request("unstable")).status();
+  EXPECT_EQ(renamed.code(), StatusCode::kFailedPrecondition);
+  EXPECT_NE(renamed.message().find("its name is \"misbehaving\", then \"another name\""), std::string::npos) << renamed.message();
+}
+
 TEST(PlannerProcessTest, NoLibraryOrNoProgramIsSaid) {
   PlanRequest request = Request("none");
   request.library = "/no/such/job.so";
