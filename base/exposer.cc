@@ -8,9 +8,16 @@
 #include <prometheus/exposer.h>
 #include <prometheus/metric_family.h>
 
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <condition_variable>
 #include <exception>
 #include <limits>
 #include <map>
+#include <mutex>
+#include <thread>
 
 #include "base/check.h"
 #include "base/status_macros.h"
@@ -20,6 +27,7 @@ namespace {
 
 constexpr char kPrefix[] = "weir_";
 constexpr size_t kServerThreadCount = 2;
+constexpr std::chrono::milliseconds kNudgePeriod{5};
 
 // The longest of Flink's logical scopes that `name` begins with; what follows it is the metric's own name.
 std::string HelpText(std::string_view name) {
@@ -97,11 +105,25 @@ StatusOr<std::string> ResolveHost(const std::string& host) {
   return std::string(text);
 }
 
+// Begins a connection and drops it.
+void Nudge(const std::string& address, uint16_t port) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return;
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(port);
+  ::inet_pton(AF_INET, address.c_str(), &to.sin_addr);
+  if (to.sin_addr.s_addr == htonl(INADDR_ANY)) to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  static_cast<void>(::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof(to)));
+  ::close(fd);
+}
+
 }  // namespace
 
 struct Exposer::State {
   std::shared_ptr<Collector> collector;           // The server keeps a weak reference: that is its interface.
   std::unique_ptr<prometheus::Exposer> exposer;   // Destroyed first.
+  std::string address;
   uint16_t port = 0;
 };
 
@@ -117,6 +139,7 @@ StatusOr<std::unique_ptr<Exposer>> Exposer::Start(const ExposerOptions& options,
         state->exposer =
             std::make_unique<prometheus::Exposer>(fmt::format("{}:{}", address, port), kServerThreadCount);
         state->exposer->RegisterCollectable(state->collector, "/");
+        state->address = address;
         state->port = static_cast<uint16_t>(state->exposer->GetListeningPorts().at(0));
         return std::unique_ptr<Exposer>(new Exposer(std::move(state)));
       } catch (const std::exception& error) {
@@ -130,7 +153,25 @@ StatusOr<std::unique_ptr<Exposer>> Exposer::Start(const ExposerOptions& options,
 
 Exposer::Exposer(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
-Exposer::~Exposer() = default;
+// The HTTP server looks for its end every 2 s only, or after a connection: so connections are made until it has looked.
+Exposer::~Exposer() {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool ended = false;  // Guarded by mutex.
+  std::thread nudging([&] {
+    std::unique_lock lock(mutex);
+    do {
+      Nudge(state_->address, state_->port);
+    } while (!changed.wait_for(lock, kNudgePeriod, [&] { return ended; }));
+  });
+  state_->exposer.reset();
+  {
+    std::lock_guard lock(mutex);
+    ended = true;
+  }
+  changed.notify_all();
+  nudging.join();
+}
 
 uint16_t Exposer::port() const { return state_->port; }
 

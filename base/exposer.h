@@ -26,7 +26,7 @@ class Exposer {
   // `provider` is called on the server's threads, by several at a time, once per request; it must not throw, and not be
   // slow. kUnavailable when no port of the range is free, kInvalidArgument for a host that has no address.
   static StatusOr<std::unique_ptr<Exposer>> Start(const ExposerOptions& options, Provider provider);
-  ~Exposer();  // Waits for requests that are being served; takes up to 2 s, the polling period of the HTTP server.
+  ~Exposer();  // Waits for requests that are being served.
   Exposer(const Exposer&) = delete;
   Exposer& operator=(const Exposer&) = delete;
 
