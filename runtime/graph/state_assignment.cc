@@ -1,6 +1,7 @@
 #include "runtime/graph/state_assignment.h"
 
 #include <map>
+#include <optional>
 
 #include "base/check.h"
 #include "base/status_macros.h"
@@ -217,29 +218,108 @@ StatusOr<uint32_t> MaxParallelismOf(const JobVertex& vertex, const std::map<Oper
   return max_parallelism;
 }
 
-// Which new subtasks had ended. With another parallelism only a vertex that had ended as a whole stays ended.
-void MarkFinished(const JobVertex& vertex, const std::map<OperatorId, OldOperator>& old_operators,
-                  std::vector<SubtaskRestore>& subtasks) {
+// How far a subtask had come (R25).
+enum class Progress : uint8_t { kRunning, kDrained, kFinished };
+
+Progress ProgressOf(const SubtaskCheckpoint& subtask) {
+  if (subtask.finished) return Progress::kFinished;
+  return subtask.snapshot.drained ? Progress::kDrained : Progress::kRunning;
+}
+
+bool AnyIs(const VertexCheckpoint& vertex, Progress progress) {
+  return std::any_of(vertex.subtasks.begin(), vertex.subtasks.end(), [progress](const auto& subtask) { return ProgressOf(subtask) == progress; });
+}
+
+// With another parallelism old and new subtasks are not the same ones any more: then what holds is what held for all.
+std::vector<Progress> NewProgress(const VertexCheckpoint& old, uint32_t parallelism) {
+  if (old.subtasks.size() == parallelism) {
+    std::vector<Progress> progress;
+    for (const SubtaskCheckpoint& subtask : old.subtasks) progress.push_back(ProgressOf(subtask));
+    return progress;
+  }
+  const Progress all = AnyIs(old, Progress::kRunning) ? Progress::kRunning : AnyIs(old, Progress::kDrained) ? Progress::kDrained : Progress::kFinished;
+  return std::vector<Progress>(parallelism, all);
+}
+
+// Some had ended, and who has is not known of the new subtasks.
+bool EndedInPart(const VertexCheckpoint& old, uint32_t parallelism) {
+  return old.subtasks.size() != parallelism && AnyIs(old, Progress::kRunning) && (AnyIs(old, Progress::kDrained) || AnyIs(old, Progress::kFinished));
+}
+
+std::string Where(const JobVertex& vertex, const VertexCheckpoint& old, CheckpointId checkpoint) {
+  return "vertex=" + vertex.name + " checkpoint=" + std::to_string(checkpoint.value) + " parallelism=" + std::to_string(vertex.parallelism) +
+         " parallelism in the checkpoint=" + std::to_string(old.subtasks.size());
+}
+
+// Of the new subtasks; all running when no operator of the vertex is in the checkpoint. A new operator in a chain takes the
+// progress of the others: what it would have got went through them.
+StatusOr<std::vector<Progress>> ProgressOf(const JobVertex& vertex, const std::map<OperatorId, OldOperator>& old_operators, CheckpointId checkpoint) {
+  std::optional<std::vector<Progress>> progress;
+  for (const ChainedOperator& op : vertex.chain) {
+    const auto old = old_operators.find(op.id);
+    if (old == old_operators.end()) continue;
+    std::vector<Progress> own = NewProgress(*old->second.vertex, vertex.parallelism);
+    if (progress.has_value() && *progress != own) {
+      return InvalidArgument("the checkpoint was taken when some operators of a chain had ended and others had not, since they were not chained then; operator=" +
+                             op.name + " " + Where(vertex, *old->second.vertex, checkpoint));
+    }
+    progress = std::move(own);
+  }
+  return progress.value_or(std::vector<Progress>(vertex.parallelism, Progress::kRunning));
+}
+
+// The watermark belongs to the task; it survives only where old and new subtask are the same one.
+void KeepWatermarks(const JobVertex& vertex, const std::map<OperatorId, OldOperator>& old_operators,
+                    std::vector<SubtaskRestore>& subtasks) {
   const auto old = old_operators.find(vertex.id());
-  if (old == old_operators.end()) return;
-  const std::vector<SubtaskCheckpoint>& old_subtasks = old->second.vertex->subtasks;
-  const bool all = std::all_of(old_subtasks.begin(), old_subtasks.end(),
-                               [](const SubtaskCheckpoint& subtask) { return subtask.finished; });
-  for (size_t i = 0; i < subtasks.size(); ++i) {
-    subtasks[i].finished = all || (old_subtasks.size() == subtasks.size() && old_subtasks[i].finished);
+  if (old == old_operators.end() || old->second.vertex->subtasks.size() != subtasks.size()) return;
+  for (size_t i = 0; i < subtasks.size(); ++i) subtasks[i].state.watermark = old->second.vertex->subtasks[i].snapshot.watermark;
+}
+
+Status CheckNoUnionList(const JobVertex& vertex, const ChainedOperator& op, const VertexCheckpoint& old,
+                        const std::vector<OperatorSubtaskState>& old_states, CheckpointId checkpoint) {
+  for (const OperatorSubtaskState& state : old_states) {
+    for (const OperatorStateHandle& handle : state.operator_state) {
+      for (const OperatorStatePartition& partition : handle.partitions) {
+        if (partition.mode != RedistributionMode::kUnion) continue;
+        return InvalidArgument("a vertex of which some subtasks had ended cannot change its parallelism, since operator \"" + op.name +
+                               "\" has a union list (\"" + partition.name + "\") to which those belong; restore with the old parallelism; " +
+                               Where(vertex, old, checkpoint));
+      }
+    }
+  }
+  return Status::Ok();
+}
+
+// Finish was called for their keys, and its output is part of the checkpoint. Lists stay: they are commits still to be made.
+void LeaveEndedKeysBehind(const VertexCheckpoint& old, std::vector<OperatorSubtaskState>& old_states) {
+  for (size_t i = 0; i < old_states.size(); ++i) {
+    if (ProgressOf(old.subtasks[i]) != Progress::kRunning) old_states[i].keyed.clear();
   }
 }
 
-// Watermark and drained mark belong to the task; they survive only where old and new subtask are the same one.
-void KeepTaskFacts(const JobVertex& vertex, const std::map<OperatorId, OldOperator>& old_operators,
-                   std::vector<SubtaskRestore>& subtasks) {
-  const auto old = old_operators.find(vertex.id());
-  if (old == old_operators.end() || old->second.vertex->subtasks.size() != subtasks.size()) return;
-  for (size_t i = 0; i < subtasks.size(); ++i) {
-    const TaskSnapshot& snapshot = old->second.vertex->subtasks[i].snapshot;
-    subtasks[i].state.drained = snapshot.drained;
-    subtasks[i].state.watermark = snapshot.watermark;
+// An ended subtask takes no more records: whoever feeds it must have ended, too.
+Status CheckEndedGetNothing(const JobGraph& graph, const std::vector<std::vector<Progress>>& progress,
+                            const std::map<OperatorId, OldOperator>& old_operators, CheckpointId checkpoint) {
+  const auto ended = [&](VertexIndex vertex, uint32_t subtask) { return progress[vertex.value][subtask] != Progress::kRunning; };
+  for (const JobEdge& edge : graph.edges) {
+    const JobVertex& from = graph.vertices[edge.from.value];
+    const JobVertex& to = graph.vertices[edge.to.value];
+    for (uint32_t producer = 0; producer < from.parallelism; ++producer) {
+      if (ended(edge.from, producer)) continue;
+      for (const uint32_t consumer : ConsumersOf(graph, edge, producer)) {
+        if (!ended(edge.to, consumer)) continue;
+        const auto old = old_operators.find(from.id());
+        const std::string before = old == old_operators.end() ? "none" : std::to_string(old->second.vertex->subtasks.size());
+        return InvalidArgument("a subtask that had ended would get records, which it cannot take any more; restore with the old parallelism; vertex=" +
+                               to.name + " subtask=" + std::to_string(consumer) + " checkpoint=" + std::to_string(checkpoint.value) +
+                               " records from=" + from.name + " parallelism=" + std::to_string(from.parallelism) +
+                               " parallelism in the checkpoint=" + before);
+      }
+      if (!IsPointwise(edge.partitioner)) break;  // The other producers feed the same subtasks.
+    }
   }
+  return Status::Ok();
 }
 
 }  // namespace
@@ -272,16 +352,26 @@ StatusOr<StateAssignment> AssignState(const JobGraph& graph, const CheckpointMet
   if (!allow_non_restored_state) RETURN_IF_ERROR(CheckAllRestored(graph, metadata));
   const std::map<OperatorId, OldOperator> old_operators = IndexOperators(metadata);
   StateAssignment assignment;
+  std::vector<std::vector<Progress>> progress;
   for (const JobVertex& vertex : graph.vertices) {
     ASSIGN_OR_RETURN(const uint32_t max_parallelism, MaxParallelismOf(vertex, old_operators));
+    ASSIGN_OR_RETURN(std::vector<Progress> own_progress, ProgressOf(vertex, old_operators, metadata.id));
     std::vector<SubtaskRestore> subtasks(vertex.parallelism);
-    MarkFinished(vertex, old_operators, subtasks);
-    KeepTaskFacts(vertex, old_operators, subtasks);
+    for (size_t i = 0; i < subtasks.size(); ++i) {
+      subtasks[i].finished = own_progress[i] == Progress::kFinished;
+      subtasks[i].state.drained = own_progress[i] == Progress::kDrained;
+    }
+    progress.push_back(std::move(own_progress));
+    KeepWatermarks(vertex, old_operators, subtasks);
     for (const ChainedOperator& op : vertex.chain) {
       const auto old = old_operators.find(op.id);
       if (old == old_operators.end()) continue;
-      const std::vector<OperatorSubtaskState> old_states = StatesOf(*old->second.name, *old->second.vertex);
+      std::vector<OperatorSubtaskState> old_states = StatesOf(*old->second.name, *old->second.vertex);
       RETURN_IF_ERROR(CheckKeyGroups(*old->second.name, *old->second.vertex, old_states));
+      if (EndedInPart(*old->second.vertex, vertex.parallelism)) {
+        RETURN_IF_ERROR(CheckNoUnionList(vertex, op, *old->second.vertex, old_states, metadata.id));
+        LeaveEndedKeysBehind(*old->second.vertex, old_states);
+      }
       std::vector<OperatorSubtaskState> states =
           AssignOperatorState(op.id, old_states, vertex.parallelism, max_parallelism);
       for (uint32_t subtask = 0; subtask < vertex.parallelism; ++subtask) {
@@ -291,6 +381,7 @@ StatusOr<StateAssignment> AssignState(const JobGraph& graph, const CheckpointMet
     assignment.subtasks.push_back(std::move(subtasks));
     assignment.max_parallelism.push_back(max_parallelism);
   }
+  RETURN_IF_ERROR(CheckEndedGetNothing(graph, progress, old_operators, metadata.id));
   return assignment;
 }
 

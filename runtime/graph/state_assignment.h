@@ -26,6 +26,12 @@ struct StateAssignment {
 // kInvalidArgument, naming the operator: an explicit max parallelism differs from the checkpoint's, the parallelism exceeds
 // it, state of an operator that the graph lacks (unless `allow_non_restored_state`). kCorruption: key groups of the old
 // subtasks that are no partition.
+//
+// Subtasks that had ended (R25) do not run Finish again. With the same parallelism each new subtask is what the old one was. With
+// another one, a vertex whose subtasks had all ended stays ended; of one that had ended in part the others' state is dealt out,
+// and keyed state of ended subtasks, for which no more input can come, is left behind. kInvalidArgument, naming vertex,
+// checkpoint and both parallelisms, where that is not right: such a vertex with a union list, which belongs to all subtasks; a
+// vertex put together from operators that had ended and others that had not; an ended subtask that would get more input.
 StatusOr<StateAssignment> AssignState(const JobGraph& graph, const CheckpointMetadata& metadata,
                                       bool allow_non_restored_state);
 

@@ -166,20 +166,132 @@ TEST(StateAssignmentTest, StateWithoutOperatorNeedsPermission) {
   EXPECT_TRUE(AssignState(graph, metadata, true).ok());
 }
 
-TEST(StateAssignmentTest, R25FinishedSubtasksStayFinishedWhenTheParallelismIsKept) {
-  CheckpointMetadata metadata = MetadataOf(LineGraph(2, 2, 1));
-  metadata.vertices[0].subtasks[1] = {.finished = true, .snapshot = {}};
-  const auto same = AssignState(LineGraph(2, 2, 1), metadata, false);
-  ASSERT_TRUE(same.ok());
-  EXPECT_FALSE(same->subtasks[0][0].finished);
-  EXPECT_TRUE(same->subtasks[0][1].finished);
-  const auto wider = AssignState(LineGraph(3, 2, 1), metadata, false);
-  ASSERT_TRUE(wider.ok());
-  for (const SubtaskRestore& subtask : wider->subtasks[0]) EXPECT_FALSE(subtask.finished);
-  metadata.vertices[0].subtasks[0] = {.finished = true, .snapshot = {}};
-  const auto all = AssignState(LineGraph(3, 2, 1), metadata, false);
-  ASSERT_TRUE(all.ok());
-  for (const SubtaskRestore& subtask : all->subtasks[0]) EXPECT_TRUE(subtask.finished);
+// ---- R25: subtasks that had ended ----
+
+enum class Mark { kRunning, kDrained, kFinished };
+
+// How far each subtask of a vertex had come; a finished one has no state.
+void SetMarks(VertexCheckpoint& vertex, const std::vector<Mark>& marks) {
+  ASSERT_EQ(vertex.subtasks.size(), marks.size());
+  for (size_t i = 0; i < marks.size(); ++i) {
+    if (marks[i] == Mark::kFinished) vertex.subtasks[i] = {.finished = true, .snapshot = {}};
+    if (marks[i] == Mark::kDrained) vertex.subtasks[i].snapshot.drained = true;
+  }
+}
+
+std::vector<Mark> MarksOf(const std::vector<SubtaskRestore>& subtasks) {
+  std::vector<Mark> marks;
+  for (const SubtaskRestore& subtask : subtasks) marks.push_back(subtask.finished ? Mark::kFinished : subtask.state.drained ? Mark::kDrained : Mark::kRunning);
+  return marks;
+}
+
+using Marks = std::vector<Mark>;
+
+// line of `sources` and `counts` whose sources have all ended, as they must when a count has.
+CheckpointMetadata EndedMetadata(const Marks& sources, const Marks& counts) {
+  CheckpointMetadata metadata = MetadataOf(LineGraph(static_cast<uint32_t>(sources.size()), static_cast<uint32_t>(counts.size()), 1));
+  SetMarks(metadata.vertices[0], sources);
+  SetMarks(metadata.vertices[1], counts);
+  return metadata;
+}
+
+// Key groups of "count" that any new subtask gets.
+std::vector<bool> RestoredKeyGroups(const StateAssignment& assignment) {
+  std::vector<bool> restored(128);
+  for (const SubtaskRestore& subtask : assignment.subtasks[1]) {
+    for (const OperatorSubtaskState& state : subtask.state.operators) {
+      for (const KeyedStateHandle& handle : state.keyed) {
+        for (uint32_t group = handle.key_groups.start; group <= handle.key_groups.end; ++group) restored[group] = true;
+      }
+    }
+  }
+  return restored;
+}
+
+TEST(StateAssignmentTest, R25EachSubtaskStaysWhatItWasWhenTheParallelismIsKept) {
+  const CheckpointMetadata metadata = EndedMetadata({Mark::kDrained, Mark::kFinished}, {Mark::kRunning, Mark::kDrained, Mark::kFinished});
+  const auto same = AssignState(LineGraph(2, 3, 1), metadata, false);
+  ASSERT_TRUE(same.ok()) << same.status().ToString();
+  EXPECT_EQ(MarksOf(same->subtasks[0]), (Marks{Mark::kDrained, Mark::kFinished}));
+  EXPECT_EQ(MarksOf(same->subtasks[1]), (Marks{Mark::kRunning, Mark::kDrained, Mark::kFinished}));
+  EXPECT_EQ(same->subtasks[1][1].state.operators.size(), 1u);  // A drained one keeps its state.
+}
+
+TEST(StateAssignmentTest, R25AVertexThatHadEndedStaysEndedWithAnyParallelism) {
+  const struct {
+    Marks before;
+    Mark after;
+  } cases[] = {{{Mark::kFinished, Mark::kFinished}, Mark::kFinished}, {{Mark::kDrained, Mark::kDrained}, Mark::kDrained}, {{Mark::kFinished, Mark::kDrained}, Mark::kDrained}};
+  for (const auto& one : cases) {
+    for (const uint32_t parallelism : {1u, 3u}) {
+      const auto assignment = AssignState(LineGraph(2, parallelism, 1), EndedMetadata({Mark::kFinished, Mark::kFinished}, one.before), false);
+      ASSERT_TRUE(assignment.ok()) << assignment.status().ToString();
+      EXPECT_EQ(MarksOf(assignment->subtasks[1]), Marks(parallelism, one.after));
+    }
+  }
+}
+
+TEST(StateAssignmentTest, R25AVertexThatHadEndedInPartGoesOnWithTheKeysThatHadNot) {
+  for (const Mark ended : {Mark::kDrained, Mark::kFinished}) {
+    const CheckpointMetadata metadata = EndedMetadata({Mark::kDrained, Mark::kDrained}, {ended, Mark::kRunning});
+    for (const uint32_t parallelism : {1u, 3u}) {
+      const auto assignment = AssignState(LineGraph(2, parallelism, 1), metadata, false);
+      ASSERT_TRUE(assignment.ok()) << assignment.status().ToString();
+      EXPECT_EQ(MarksOf(assignment->subtasks[1]), Marks(parallelism, Mark::kRunning));
+      // Finish ran for the keys of the first old subtask: no new one has them.
+      const std::vector<bool> restored = RestoredKeyGroups(*assignment);
+      for (uint32_t group = 0; group < 128; ++group) EXPECT_EQ(restored[group], SubtaskOfKeyGroup(group, 2, 128) == 1) << group;
+    }
+  }
+}
+
+TEST(StateAssignmentTest, R25ListsOfEndedSubtasksAreDealtOut) {
+  CheckpointMetadata metadata = MetadataOf(LineGraph(1, 1, 2));
+  metadata.vertices[2].subtasks[0].snapshot.operators[0].operator_state = Lists("/0", {List("commits", kEven, {1})}).operator_state;
+  metadata.vertices[2].subtasks[1].snapshot.operators[0].operator_state = Lists("/1", {List("commits", kEven, {2})}).operator_state;
+  SetMarks(metadata.vertices[0], {Mark::kDrained});
+  SetMarks(metadata.vertices[1], {Mark::kDrained});
+  SetMarks(metadata.vertices[2], {Mark::kDrained, Mark::kRunning});
+  const auto assignment = AssignState(LineGraph(1, 1, 1), metadata, false);
+  ASSERT_TRUE(assignment.ok()) << assignment.status().ToString();
+  EXPECT_EQ(ItemsOf(assignment->subtasks[2][0].state.operators[0], "commits"), (Strings{"/0:1", "/1:2"}));
+}
+
+void ExpectRefused(const Status& status, const Strings& said) {
+  EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
+  for (const std::string& text : said) EXPECT_NE(status.message().find(text), std::string::npos) << "no \"" << text << "\" in: " << status.message();
+}
+
+TEST(StateAssignmentTest, R25AUnionListKeepsAVertexThatHadEndedInPartFromRescaling) {
+  CheckpointMetadata metadata = EndedMetadata({Mark::kDrained}, {Mark::kDrained, Mark::kRunning});
+  metadata.vertices[1].subtasks[1].snapshot.operators[0].operator_state = Lists("/1", {List("u", RedistributionMode::kUnion, {1})}).operator_state;
+  EXPECT_TRUE(AssignState(LineGraph(1, 2, 1), metadata, false).ok());
+  ExpectRefused(AssignState(LineGraph(1, 3, 1), metadata, false).status(),
+                {"vertex=count", "checkpoint=1", "parallelism=3", "parallelism in the checkpoint=2", "union list (\"u\")"});
+}
+
+TEST(StateAssignmentTest, R25AnEndedSubtaskThatWouldGetRecordsIsRefused) {
+  // Pointwise: each half of the line had its own end.
+  JobGraph graph = LineGraph(2, 2, 2);
+  for (JobEdge& edge : graph.edges) edge.partitioner = PartitionerKind::kRescale;
+  CheckpointMetadata metadata = MetadataOf(graph);
+  for (VertexCheckpoint& vertex : metadata.vertices) SetMarks(vertex, {Mark::kDrained, Mark::kRunning});
+  EXPECT_TRUE(AssignState(graph, metadata, false).ok());
+  // What the first source still had to read is with all of the new ones.
+  graph.vertices[0].parallelism = 4;
+  ExpectRefused(AssignState(graph, metadata, false).status(),
+                {"vertex=count subtask=0", "checkpoint=1", "records from=source parallelism=4", "parallelism in the checkpoint=2"});
+}
+
+TEST(StateAssignmentTest, R25OperatorsThatEndedApartCannotBeChainedNow) {
+  CheckpointMetadata metadata = EndedMetadata({Mark::kFinished}, {Mark::kRunning});
+  JobGraph graph = LineGraph(1, 1, 1);
+  graph.vertices[0].chain.push_back(graph.vertices[1].chain[0]);
+  graph.vertices.erase(graph.vertices.begin() + 1);
+  graph.edges.erase(graph.edges.begin());
+  graph.edges[0].from = {0};
+  graph.edges[0].to = {1};
+  ExpectRefused(AssignState(graph, metadata, false).status(), {"operator=count", "vertex=source", "checkpoint=1", "not chained"});
 }
 
 }  // namespace

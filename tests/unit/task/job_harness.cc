@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "base/check.h"
+#include "runtime/graph/state_assignment.h"
 
 namespace weir::testing {
 namespace {
@@ -28,7 +29,9 @@ class JobHarness::Events final : public TaskEvents {
   }
   void OnSnapshot(AttemptId attempt, SubtaskId subtask, CheckpointId id, TaskSnapshot snapshot, SnapshotDurations) override {
     harness_.Post([this, attempt, subtask, id, snapshot = std::move(snapshot)] {
-      if (attempt == harness_.attempt_ && id.value + 1 == harness_.next_checkpoint_) harness_.acknowledged_[subtask] = snapshot;
+      if (attempt != harness_.attempt_ || id.value + 1 != harness_.next_checkpoint_) return;
+      harness_.acknowledged_[subtask] = snapshot;
+      if (harness_.on_acknowledged_) harness_.on_acknowledged_(subtask);
     });
   }
   void OnSnapshotFailed(AttemptId attempt, SubtaskId, CheckpointId id, const Status&) override {
@@ -243,6 +246,34 @@ bool JobHarness::Checkpoint() {
   }
   for (const std::unique_ptr<Worker>& worker : workers_) worker->runtime->NotifyCheckpoint(attempt_, id, taken);
   return taken;
+}
+
+void JobHarness::RestoreFrom(const JobHarness& other) {
+  CheckpointMetadata metadata;
+  metadata.id = completed_id_ = other.completed_id_;
+  next_checkpoint_ = other.next_checkpoint_;
+  for (uint32_t index = 0; index < other.plan_.graph.vertices.size(); ++index) {
+    const JobVertex& vertex = other.plan_.graph.vertices[index];
+    VertexCheckpoint& entry = metadata.vertices.emplace_back();
+    for (const ChainedOperator& op : vertex.chain) entry.operators.push_back({op.id, op.uid});
+    entry.parallelism = vertex.parallelism;
+    entry.max_parallelism = vertex.max_parallelism;
+    for (uint32_t i = 0; i < vertex.parallelism; ++i) {
+      const SubtaskId subtask{VertexIndex{index}, i};
+      const auto snapshot = other.completed_.find(subtask);
+      entry.subtasks.push_back({.finished = other.finished_at_completed_.contains(subtask),
+                                .snapshot = snapshot != other.completed_.end() ? snapshot->second : TaskSnapshot{}});
+    }
+  }
+  const StatusOr<StateAssignment> assignment = AssignState(plan_.graph, metadata, false);
+  ASSERT_TRUE(assignment.ok()) << assignment.status().ToString();
+  for (uint32_t index = 0; index < assignment->subtasks.size(); ++index) {
+    for (uint32_t i = 0; i < assignment->subtasks[index].size(); ++i) {
+      const SubtaskId subtask{VertexIndex{index}, i};
+      completed_[subtask] = assignment->subtasks[index][i].state;
+      if (assignment->subtasks[index][i].finished) finished_at_completed_.insert(subtask);
+    }
+  }
 }
 
 void JobHarness::AbortedCheckpoint() {

@@ -41,6 +41,11 @@ class JobHarness {
   void Start();
   // Takes one checkpoint and completes it. False when it was declined.
   bool Checkpoint();
+  // The next Start begins with what `other` completed last, dealt out anew when the parallelism differs. `other` is not running
+  // any more, and outlives this one. An error of the assignment fails the test.
+  void RestoreFrom(const JobHarness& other);
+  // Called when a task has acknowledged a checkpoint that is being taken.
+  void OnAcknowledged(std::function<void(SubtaskId)> callback) { on_acknowledged_ = std::move(callback); }
   // Takes one that is never completed.
   void AbortedCheckpoint();
   // Runs until every task has drained, then completes final checkpoints until all have finished.
@@ -51,6 +56,7 @@ class JobHarness {
   void WaitForState(TaskState state);
 
   const std::map<SubtaskId, TaskState>& states() const { return states_; }
+  const std::map<SubtaskId, TaskSnapshot>& completed() const { return completed_; }
   Status failure() const { return failure_; }
   // The last report of the watchdog about each task that it ever reported.
   const std::map<SubtaskId, StuckStep>& stuck() const { return stuck_; }
@@ -94,6 +100,7 @@ class JobHarness {
   uint64_t next_checkpoint_ = 1;
   std::map<SubtaskId, TaskState> states_;
   std::map<SubtaskId, TaskSnapshot> acknowledged_;
+  std::function<void(SubtaskId)> on_acknowledged_;
   bool declined_ = false;
   uint32_t cancelled_workers_ = 0;
   std::map<SubtaskId, TaskSnapshot> completed_;      // Of the newest completed checkpoint.
