@@ -50,6 +50,13 @@ void ListWorkloads() {
   for (const Workload& workload : AllWorkloads()) std::printf("%-16s P=%u  %s\n", workload.name.c_str(), workload.parallelism, workload.about.c_str());
 }
 
+bool WriteFigures(const std::vector<weir::bench::Figure>& figures, const std::string& path) {
+  if (path.empty()) return true;
+  const weir::Status written = weir::bench::WriteJson(figures, path);
+  if (!written.ok()) std::fprintf(stderr, "weir-bench: %s\n", written.ToString().c_str());
+  return written.ok();
+}
+
 int Run(const Arguments& arguments) {
   const std::vector<Workload> chosen = Chosen(arguments.workloads);
   if (chosen.empty()) return 2;
@@ -66,6 +73,8 @@ int Run(const Arguments& arguments) {
         weir::bench::PrintTable({*figure});
       }
       figures.push_back(std::move(*figure));
+      // At once: a long run that is broken off has shown something.
+      if (!WriteFigures(figures, arguments.json_path)) ++failures;
     } else {
       ++failures;
       std::fprintf(stderr, "weir-bench: %s: %s\n", workload.name.c_str(), figure.status().ToString().c_str());
@@ -79,12 +88,6 @@ int Run(const Arguments& arguments) {
     std::printf("\nAll, exactly-once with a checkpoint every second unless a workload says otherwise, %u CPUs, seed %llu:\n", weir::bench::CpuCount(),
                 static_cast<unsigned long long>(arguments.bench.seed));
     weir::bench::PrintTable(figures);
-  }
-  if (!arguments.json_path.empty()) {
-    if (const weir::Status written = weir::bench::WriteJson(figures, arguments.json_path); !written.ok()) {
-      ++failures;
-      std::fprintf(stderr, "weir-bench: %s\n", written.ToString().c_str());
-    }
   }
   return failures == 0 ? 0 : 1;
 }
@@ -102,6 +105,7 @@ int main(int argc, char** argv) {
   app.add_option("--events", bench.events, "Events of each run, instead of as many as fill the time")->check(CLI::PositiveNumber);
   app.add_option("--backend", bench.backend, "State backend: hashmap");
   app.add_option("--parallelism", bench.parallelism)->check(CLI::Range(1, 64));
+  app.add_option("--retries", bench.retries_max, "Repetitions of a run that others disturbed");
   app.add_option("--text", bench.text_path, "wc-text: a file whose words are counted, over and over");
   app.add_option("--runs", bench.runs, "Runs that count, alternating with the loop")->check(CLI::Range(1, 1000));
   app.add_option("--measure-seconds", bench.measure_s)->check(CLI::PositiveNumber);

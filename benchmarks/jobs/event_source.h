@@ -64,14 +64,14 @@ class EventSource final : public Source<typename Generator::Record, EventSplit> 
       if (splits_.empty()) return {ReadResult::Kind::kNeedsSplit};
       EventSplit& split = splits_.back();
       if (split.next >= options_.warm_up && !started_) NoteStart(split);
+      // A batch never crosses the beginning of what is measured, nor that of the schedule.
+      uint64_t end = options_.events;
+      for (const uint64_t boundary : {options_.warm_up, timer_ >= 0 ? options_.schedule_from : 0}) {
+        if (split.next < boundary) end = std::min(end, boundary);
+      }
       if (timer_ >= 0 && split.next >= options_.schedule_from) {
-        if (const bool early = ReadDue(split, out, rows_max); early) return {ReadResult::Kind::kWait, timer_};
+        if (const bool early = ReadDue(split, out, rows_max, end); early) return {ReadResult::Kind::kWait, timer_};
       } else {
-        // A batch never crosses the beginning of what is measured, nor that of the schedule.
-        uint64_t end = options_.events;
-        for (const uint64_t boundary : {options_.warm_up, timer_ >= 0 ? options_.schedule_from : 0}) {
-          if (split.next < boundary) end = std::min(end, boundary);
-        }
         ReadFast(split, out, rows_max, end);
       }
       if (split.next >= options_.events) splits_.pop_back();
@@ -89,10 +89,10 @@ class EventSource final : public Source<typename Generator::Record, EventSplit> 
       }
     }
     // Emits what is due; true when the next event is still to come.
-    bool ReadDue(EventSplit& split, Collector<Record>& out, uint32_t rows_max) {
+    bool ReadDue(EventSplit& split, Collector<Record>& out, uint32_t rows_max, uint64_t end) {
       const int64_t now_ns = MonotonicNanos();
       if (split.began_ns == 0) split.began_ns = now_ns;
-      for (uint32_t i = 0; i < rows_max && split.next < options_.events; ++i) {
+      for (uint32_t i = 0; i < rows_max && split.next < end; ++i) {
         const uint64_t n = split.next;
         const int64_t due_ns = DueNanos(split, n);
         if (due_ns > now_ns) {
