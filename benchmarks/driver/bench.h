@@ -98,8 +98,10 @@ class Bench final {
     }
   }
   Figure NewFigure(const Workload& workload) const;
-  // Of a workload whose state is filled before what is measured; `more` are arguments of the job.
-  StatusOr<RunSize> SizeBehindFill(scenarios::Cluster& cluster, const Workload& workload, double seconds, const std::vector<std::string>& more) const;
+  // Events per second of a workload behind the fill of its state, by a run that is the warm-up, too; `more` are arguments of the job.
+  StatusOr<double> RateBehindFill(scenarios::Cluster& cluster, const Workload& workload, const std::vector<std::string>& more) const;
+  // So many seconds at that rate behind the fill, or what the options say.
+  RunSize SizeBehindFill(const Workload& workload, double rate, double seconds) const;
 
  private:
   StatusOr<Figure> MeasureThroughput(const Workload& workload);

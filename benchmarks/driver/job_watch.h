@@ -30,7 +30,7 @@ StatusOr<JobShown> ShowJob(scenarios::Cluster& cluster, const std::string& job_i
 
 struct WatchedRun {
   std::map<uint64_t, CheckpointShown> checkpoints;  // Those that were the latest at some question.
-  std::string output;  // The directory with what the job wrote.
+  std::string output;                               // The directory with what the job wrote.
   double foreign_cpu = 0;
 };
 

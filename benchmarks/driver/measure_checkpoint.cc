@@ -93,6 +93,14 @@ double RecordRate(const RunResult& run, const std::vector<TaskProgress>& tasks) 
 
 std::vector<std::string> Interval(uint32_t interval_ms) { return {"--checkpoint-interval-ms", std::to_string(interval_ms)}; }
 
+// Uniform keys: after five updates per key 99.3 % of them have changed. A slow machine needs longer for that.
+uint32_t IntervalFor(const Workload& workload, double rate) {
+  constexpr double kUpdatesPerKey = 5;
+  constexpr double kIntervalMaxMs = 120'000;
+  const double dirty_keys = static_cast<double>(workload.filled_keys) * workload.dirty_share;
+  return static_cast<uint32_t>(std::clamp(kUpdatesPerKey * dirty_keys / rate * 1e3, static_cast<double>(workload.checkpoint_interval_ms), kIntervalMaxMs));
+}
+
 StatusOr<WatchedRun> WatchCheckpoints(const Bench& bench, scenarios::Cluster& cluster, const Workload& workload, const RunSize& size, uint32_t interval_ms) {
   const std::string output = cluster.NewDirectory("run");
   StatusOr<WatchedRun> watched =
@@ -103,21 +111,27 @@ StatusOr<WatchedRun> WatchCheckpoints(const Bench& bench, scenarios::Cluster& cl
 
 }  // namespace
 
-StatusOr<RunSize> Bench::SizeBehindFill(scenarios::Cluster& cluster, const Workload& workload, double seconds, const std::vector<std::string>& more) const {
-  const uint64_t fill = FilledKeys(workload);
-  if (options_.smoke) return RunSize{fill + workload.smoke_events, fill};
-  if (options_.events.has_value()) return RunSize{fill + *options_.events, fill};
-  // The first run is the warm-up, too.
+StatusOr<double> Bench::RateBehindFill(scenarios::Cluster& cluster, const Workload& workload, const std::vector<std::string>& more) const {
+  constexpr double kSmokeRate = 1e6;
   constexpr uint64_t kFirstEvents = 40'000'000;
+  if (options_.smoke) return kSmokeRate;
+  const uint64_t fill = FilledKeys(workload);
   ASSIGN_OR_RETURN(const MeasuredRun run, RunJob(cluster, workload, {fill + kFirstEvents, fill}, more));
-  return RunSize{fill + static_cast<uint64_t>(RecordRate(run.result, ReadProgress(run.output)) * seconds), fill};
+  return RecordRate(run.result, ReadProgress(run.output));
+}
+
+RunSize Bench::SizeBehindFill(const Workload& workload, double rate, double seconds) const {
+  const uint64_t fill = FilledKeys(workload);
+  if (options_.smoke) return {fill + workload.smoke_events, fill};
+  return {fill + options_.events.value_or(static_cast<uint64_t>(rate * seconds)), fill};
 }
 
 StatusOr<Figure> Bench::MeasureCheckpoint(const Workload& workload) {
   Figure figure = NewFigure(workload);
   ASSIGN_OR_RETURN(scenarios::Cluster* const cluster, ClusterFor(workload));
-  const uint32_t interval_ms = options_.smoke ? kSmokeIntervalMs : workload.checkpoint_interval_ms;
-  ASSIGN_OR_RETURN(const RunSize size, SizeBehindFill(*cluster, workload, kIntervalsMeasured * interval_ms * 1e-3, Interval(interval_ms)));
+  ASSIGN_OR_RETURN(const double rate, RateBehindFill(*cluster, workload, Interval(workload.checkpoint_interval_ms)));
+  const uint32_t interval_ms = options_.smoke ? kSmokeIntervalMs : IntervalFor(workload, rate);
+  const RunSize size = SizeBehindFill(workload, rate, kIntervalsMeasured * interval_ms * 1e-3);
   CheckpointNumbers numbers;
   for (uint32_t i = 0; i < LongRuns(); ++i) {
     ASSIGN_OR_RETURN(const WatchedRun watched, Undisturbed(figure, [&] { return WatchCheckpoints(*this, *cluster, workload, size, interval_ms); }));
@@ -129,6 +143,7 @@ StatusOr<Figure> Bench::MeasureCheckpoint(const Workload& workload) {
     AddLoopRun(figure, loop.result);
     Collect(run, tasks, watched, numbers);
   }
+  figure.extra.emplace_back("interval_ms", static_cast<int64_t>(interval_ms));
   Show(numbers, static_cast<double>(FilledKeys(workload)) * kEntryBytes, figure);
   if (workload.dirty_share < 1 && !numbers.bytes.empty() && Spread::Of(numbers.bytes).median > static_cast<double>(FilledKeys(workload)) * kEntryBytes / 2) {
     figure.notes.push_back("Every checkpoint is a full one: the engine took no incremental ones.");
@@ -139,7 +154,8 @@ StatusOr<Figure> Bench::MeasureCheckpoint(const Workload& workload) {
 StatusOr<Figure> Bench::MeasureCheckpointOverhead(const Workload& workload) {
   Figure figure = NewFigure(workload);
   ASSIGN_OR_RETURN(scenarios::Cluster* const cluster, ClusterFor(workload));
-  ASSIGN_OR_RETURN(const RunSize size, SizeBehindFill(*cluster, workload, options_.measure_s, {}));
+  ASSIGN_OR_RETURN(const double rate, RateBehindFill(*cluster, workload, {}));
+  const RunSize size = SizeBehindFill(workload, rate, options_.measure_s);
   std::vector<double> with;
   std::vector<double> without;
   for (uint32_t i = 0; i < options_.runs; ++i) {
