@@ -55,12 +55,32 @@ constinit const ConfigOption<int64_t> kTaskManagerNetworkCreditsPerChannel{{
 constinit const ConfigOption<std::chrono::milliseconds> kTaskManagerNetworkHandshakeTimeout{{
     .key = "taskmanager.network.handshake-timeout", .kind = OptionKind::kDuration, .default_text = "5 s", .min = 1,
     .description = "How long a new data connection may take to say who it is."}};
+constinit const ConfigOption<int64_t> kTaskManagerNetworkHandshakesMax{{
+    .key = "taskmanager.network.handshakes-max", .kind = OptionKind::kInt, .default_text = "256", .min = 1, .max = 65536,
+    .description = "Data connections that may be about to say who they are; beyond it the oldest is closed."}};
+constinit const ConfigOption<MemorySize> kTaskManagerArtifactCacheSizeMax{{
+    .key = "taskmanager.artifact.cache-size-max", .kind = OptionKind::kMemorySize, .default_text = "4gb", .min = 1,
+    .description = "Disk space for job libraries; unused ones go, least recently used first."}};
+constinit const ConfigOption<std::chrono::milliseconds> kTaskManagerArtifactDownloadTimeout{{
+    .key = "taskmanager.artifact.download-timeout", .kind = OptionKind::kDuration, .default_text = "10 min", .min = 1,
+    .description = "How long the download of a job library from the JobManager may take."}};
+constinit const ConfigOption<std::chrono::milliseconds> kClusterRegistrationInitialTimeout{{
+    .key = "cluster.registration.initial-timeout", .older_keys = {"taskmanager.registration.initial-backoff"},
+    .kind = OptionKind::kDuration, .default_text = "100 ms", .min = 1,
+    .description = "Pause of a TaskManager before it dials the JobManager again; doubles with each failure."}};
+constinit const ConfigOption<std::chrono::milliseconds> kClusterRegistrationMaxTimeout{{
+    .key = "cluster.registration.max-timeout", .older_keys = {"taskmanager.registration.max-backoff"},
+    .kind = OptionKind::kDuration, .default_text = "2 s", .min = 1,
+    .description = "Longest such pause. Flink's default is 30 s."}};
 constinit const ConfigOption<std::chrono::milliseconds> kSlotRequestTimeout{{
     .key = "slot.request.timeout", .kind = OptionKind::kDuration, .default_text = "5 min", .min = 1,
     .description = "How long a job may wait for slots before it fails."}};
 constinit const ConfigOption<std::chrono::milliseconds> kWorkerStartTimeout{{
     .key = "worker.start-timeout", .kind = OptionKind::kDuration, .default_text = "30 s", .min = 1,
     .description = "How long a worker may take to start and load the job library."}};
+constinit const ConfigOption<std::chrono::milliseconds> kWorkerShutdownTimeout{{
+    .key = "worker.shutdown-timeout", .kind = OptionKind::kDuration, .default_text = "5 s", .min = 0,
+    .description = "How long workers may take to end when the TaskManager stops; then they are killed."}};
 
 // Jobs.
 constinit const ConfigOption<int64_t> kParallelismDefault{{
@@ -192,8 +212,11 @@ constexpr const OptionInfo* kAll[] = {
     &kTaskManagerBindHost.info, &kTaskManagerDataPort.info, &kTaskManagerNumberOfTaskSlots.info,
     &kTaskManagerResourceId.info, &kTaskManagerMemoryProcessSize.info, &kTaskManagerSlotThreading.info,
     &kTaskManagerNetworkBatchRowsMax.info, &kTaskManagerNetworkBatchBytesMax.info,
-    &kTaskManagerNetworkCreditsPerChannel.info, &kTaskManagerNetworkHandshakeTimeout.info, &kSlotRequestTimeout.info,
-    &kWorkerStartTimeout.info, &kParallelismDefault.info, &kPipelineMaxParallelism.info,
+    &kTaskManagerNetworkCreditsPerChannel.info, &kTaskManagerNetworkHandshakeTimeout.info,
+    &kTaskManagerNetworkHandshakesMax.info, &kTaskManagerArtifactCacheSizeMax.info,
+    &kTaskManagerArtifactDownloadTimeout.info, &kClusterRegistrationInitialTimeout.info,
+    &kClusterRegistrationMaxTimeout.info, &kSlotRequestTimeout.info, &kWorkerStartTimeout.info,
+    &kWorkerShutdownTimeout.info, &kParallelismDefault.info, &kPipelineMaxParallelism.info,
     &kExecutionBufferTimeoutInterval.info, &kStateBackendType.info, &kExecutionCheckpointingInterval.info,
     &kExecutionCheckpointingTimeout.info, &kExecutionCheckpointingMinPause.info,
     &kExecutionCheckpointingTolerableFailedCheckpoints.info, &kExecutionCheckpointingNumRetained.info,

@@ -39,8 +39,14 @@ extern const ConfigOption<int64_t> kTaskManagerNetworkBatchRowsMax;
 extern const ConfigOption<MemorySize> kTaskManagerNetworkBatchBytesMax;
 extern const ConfigOption<int64_t> kTaskManagerNetworkCreditsPerChannel;
 extern const ConfigOption<std::chrono::milliseconds> kTaskManagerNetworkHandshakeTimeout;
+extern const ConfigOption<int64_t> kTaskManagerNetworkHandshakesMax;
+extern const ConfigOption<MemorySize> kTaskManagerArtifactCacheSizeMax;
+extern const ConfigOption<std::chrono::milliseconds> kTaskManagerArtifactDownloadTimeout;
+extern const ConfigOption<std::chrono::milliseconds> kClusterRegistrationInitialTimeout;
+extern const ConfigOption<std::chrono::milliseconds> kClusterRegistrationMaxTimeout;
 extern const ConfigOption<std::chrono::milliseconds> kSlotRequestTimeout;
 extern const ConfigOption<std::chrono::milliseconds> kWorkerStartTimeout;
+extern const ConfigOption<std::chrono::milliseconds> kWorkerShutdownTimeout;
 
 // Jobs.
 extern const ConfigOption<int64_t> kParallelismDefault;

@@ -18,7 +18,6 @@
 namespace weir {
 namespace {
 
-constexpr int kDownloadTimeoutSeconds = 600;
 
 Status FromGrpc(const grpc::Status& status, const char* what) {
   const std::string message = std::string(what) + ": " + status.error_message();
@@ -151,7 +150,8 @@ struct SessionClient::State {
   bool joined = false;
 };
 
-SessionClient::SessionClient(const std::string& address, SessionCallbacks callbacks) : state_(std::make_unique<State>(address, std::move(callbacks))) {}
+SessionClient::SessionClient(const std::string& address, int64_t download_timeout_ms, SessionCallbacks callbacks)
+    : state_(std::make_unique<State>(address, std::move(callbacks))), download_timeout_ms_(download_timeout_ms) {}
 
 SessionClient::~SessionClient() { CHECK(state_->joined); }
 
@@ -195,7 +195,7 @@ bool SessionClient::Send(const proto::TaskManagerEvent& event) {
 
 Status SessionClient::Download(const std::string& hash, const std::function<Status(std::string_view)>& take) {
   grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(kDownloadTimeoutSeconds));
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(download_timeout_ms_));
   std::shared_ptr<Stream> stream;  // Its connection; the download does not depend on the session otherwise.
   {
     std::lock_guard lock(state_->mutex);

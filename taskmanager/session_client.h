@@ -29,8 +29,8 @@ class SessionClient final : public ArtifactSource {
   static constexpr size_t kQueuedEventsMax = 65'536;
   static constexpr size_t kQueuedBytesMax = 256u << 20;
 
-  // `address`: host:port.
-  SessionClient(const std::string& address, SessionCallbacks callbacks);
+  // `address`: host:port. `download_timeout_ms`: of one artifact.
+  SessionClient(const std::string& address, int64_t download_timeout_ms, SessionCallbacks callbacks);
   ~SessionClient() override;  // CHECKs Stop and Join.
   SessionClient(const SessionClient&) = delete;
   SessionClient& operator=(const SessionClient&) = delete;
@@ -54,6 +54,7 @@ class SessionClient final : public ArtifactSource {
   struct State;
   class Stream;
   std::unique_ptr<State> state_;
+  const int64_t download_timeout_ms_;
 };
 
 }  // namespace weir

@@ -34,14 +34,15 @@ StatusOr<std::unique_ptr<TaskManager>> TaskManager::Start(TaskManagerOptions opt
 
 Status TaskManager::Init() {
   client_ = std::make_unique<SessionClient>(
-      options_.job_manager_address,
+      options_.job_manager_address, options_.artifact_download_timeout_ms,
       SessionCallbacks{.on_command =
                            [this](uint64_t session, const proto::JobManagerCommand& command) {
                              loop_.Post([this, session, copy = command] { OnCommand(session, copy); });
                            },
                        .on_closed = [this](uint64_t session, const Status& why) { loop_.Post([this, session, why] { OnSessionClosed(session, why); }); }});
   launcher_.Start(*this);
-  DataListenerOptions listener{.bind_host = options_.bind_host, .port = options_.data_port, .handshake_timeout_ms = options_.handshake_timeout_ms};
+  DataListenerOptions listener{.bind_host = options_.bind_host, .port = options_.data_port, .handshake_timeout_ms = options_.handshake_timeout_ms,
+                               .pending_count_max = options_.handshake_count_max};
   ASSIGN_OR_RETURN(listener_, DataListener::Start(listener, [this](const ChannelHandshake& handshake, FileDescriptor socket) {
     auto shared = std::make_shared<FileDescriptor>(std::move(socket));  // Closures are copied.
     loop_.Post([this, handshake, shared] { OnConnection(handshake, std::move(*shared)); });
@@ -50,7 +51,10 @@ Status TaskManager::Init() {
   id_ = options_.id.value_or(data_address_ + "-" + IncarnationId::Random().ToHex().substr(0, 6));
   ASSIGN_OR_RETURN(directory_, WorkDirectory::Claim(options_.temporary_directory, id_));
   artifacts_ = std::make_unique<ArtifactCache>(
-      ArtifactCacheOptions{.directory = directory_->artifact_directory(), .artifact_bytes_max = options_.artifact_bytes_max}, *client_);
+      ArtifactCacheOptions{.directory = directory_->artifact_directory(),
+                           .artifact_bytes_max = options_.artifact_bytes_max,
+                           .cache_bytes_max = options_.artifact_cache_bytes_max},
+      *client_);
   worker_metrics_.emplace(MetricLabels{{"host", options_.host}, {"tm_id", id_}});
   if (options_.metrics_ports.has_value()) StartMetrics();
   loop_.Post([this] { Tick(); });

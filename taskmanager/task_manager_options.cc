@@ -1,5 +1,7 @@
 #include "taskmanager/task_manager_options.h"
 
+#include <algorithm>
+
 #include "base/options.h"
 #include "base/status_macros.h"
 #include "proto/messages.pb.h"
@@ -13,6 +15,7 @@ TaskManagerOptions TaskManagerOptions::From(const Configuration& configuration) 
   made.bind_host = configuration.Get(options::kTaskManagerBindHost);
   made.data_port = static_cast<uint16_t>(configuration.Get(options::kTaskManagerDataPort));
   made.handshake_timeout_ms = configuration.Get(options::kTaskManagerNetworkHandshakeTimeout).count();
+  made.handshake_count_max = static_cast<uint32_t>(configuration.Get(options::kTaskManagerNetworkHandshakesMax));
   made.slots = static_cast<uint32_t>(configuration.Get(options::kTaskManagerNumberOfTaskSlots));
   made.memory_bytes = static_cast<uint64_t>(configuration.Get(options::kTaskManagerMemoryProcessSize).bytes);
   made.job_manager_address =
@@ -22,11 +25,16 @@ TaskManagerOptions TaskManagerOptions::From(const Configuration& configuration) 
   made.log_limits.size_bytes_max = static_cast<uint64_t>(configuration.Get(options::kEnvLogSizeMax).bytes);
   made.log_limits.old_file_count_max = static_cast<uint32_t>(configuration.Get(options::kEnvLogMax));
   made.artifact_bytes_max = static_cast<uint64_t>(configuration.Get(options::kJobManagerArtifactSizeMax).bytes);
+  made.artifact_cache_bytes_max = static_cast<uint64_t>(configuration.Get(options::kTaskManagerArtifactCacheSizeMax).bytes);
+  made.artifact_download_timeout_ms = configuration.Get(options::kTaskManagerArtifactDownloadTimeout).count();
   made.metrics_ports = configuration.Get(options::kMetricsReporterPromPort);
   made.leader.heartbeat_interval_ms = configuration.Get(options::kHeartbeatInterval).count();
   made.leader.heartbeat_timeout_ms = configuration.Get(options::kHeartbeatTimeout).count();
+  made.leader.backoff_initial_ms = configuration.Get(options::kClusterRegistrationInitialTimeout).count();
+  made.leader.backoff_max_ms = std::max(made.leader.backoff_initial_ms, configuration.Get(options::kClusterRegistrationMaxTimeout).count());
   made.workers.start_timeout_ms = configuration.Get(options::kWorkerStartTimeout).count();
   made.workers.cancellation_timeout_ms = configuration.Get(options::kTaskCancellationTimeout).count();
+  made.workers.shutdown_timeout_ms = configuration.Get(options::kWorkerShutdownTimeout).count();
   made.configuration = configuration;
   return made;
 }
@@ -49,6 +57,7 @@ StatusOr<proto::WorkerSettings> ResolveWorkerSettings(const Configuration& own, 
   settings.set_thread_per_task(merged.Get(options::kTaskManagerSlotThreading) == SlotThreading::kTask);
   settings.set_inline_state_bytes_max(static_cast<uint64_t>(merged.Get(options::kExecutionCheckpointingDataInlineThreshold).bytes));
   settings.set_cancellation_timeout_ms(own.Get(options::kTaskCancellationTimeout).count());
+  settings.set_heartbeat_timeout_ms(own.Get(options::kHeartbeatTimeout).count());
   settings.set_incremental_checkpoints(merged.Get(options::kExecutionCheckpointingIncremental));
   settings.set_delta_bytes_max(static_cast<uint64_t>(merged.Get(options::kStateBackendIncrementalDeltaSizeMax).bytes));
   settings.set_watchdog_interval_ms(merged.Get(options::kTaskWatchdogInterval).count());

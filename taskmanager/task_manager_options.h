@@ -27,6 +27,7 @@ struct TaskManagerOptions {
   std::string bind_host = "localhost";
   uint16_t data_port = 0;
   int64_t handshake_timeout_ms = 5'000;
+  uint32_t handshake_count_max = 256;
   uint32_t slots = 1;
   uint64_t memory_bytes = 0;
   std::string job_manager_address;     // host:port
@@ -34,6 +35,8 @@ struct TaskManagerOptions {
   std::string log_directory;           // Empty: output of workers goes to the TaskManager's own.
   RotationLimits log_limits;
   uint64_t artifact_bytes_max = 1ull << 30;
+  uint64_t artifact_cache_bytes_max = 4ull << 30;
+  int64_t artifact_download_timeout_ms = 600'000;
   std::optional<PortRange> metrics_ports;  // Unset: no metrics endpoint.
   LeaderLink::Options leader;
   WorkerRegistry::Options workers;

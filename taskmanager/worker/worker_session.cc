@@ -69,6 +69,7 @@ WorkerOptions RuntimeOptions(const proto::WorkerStart& start, const StreamGraph&
   options.incremental.delta_bytes_max = settings.delta_bytes_max();
   options.watchdog_interval_ms = settings.watchdog_interval_ms();
   options.cancellation_timeout_ms = settings.cancellation_timeout_ms();
+  options.peer_timeout_ms = settings.heartbeat_timeout_ms();
   return options;
 }
 

@@ -26,9 +26,18 @@ class FakeJobManager final : public proto::SessionService::Service {
     builder.RegisterService(this);
     server_ = builder.BuildAndStart();
   }
-  ~FakeJobManager() override { server_->Shutdown(std::chrono::system_clock::now()); }
+  ~FakeJobManager() override {
+    StallDownloads(false);
+    server_->Shutdown(std::chrono::system_clock::now());
+  }
 
   int port() const { return port_; }
+  // Downloads begin, and nothing comes.
+  void StallDownloads(bool stall) {
+    std::lock_guard lock(mutex_);
+    stalls_downloads_ = stall;
+    changed_.notify_all();
+  }
   void AddArtifact(const std::string& hash, std::string content) { artifacts_[hash] = std::move(content); }
 
   grpc::Status Session(grpc::ServerContext*, Stream* stream) override {
@@ -59,6 +68,10 @@ class FakeJobManager final : public proto::SessionService::Service {
                                 grpc::ServerWriter<proto::ArtifactChunk>* writer) override {
     const auto artifact = artifacts_.find(request->hash());
     if (artifact == artifacts_.end()) return {grpc::StatusCode::NOT_FOUND, "no such artifact"};
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return !stalls_downloads_; });
+    }
     proto::ArtifactChunk chunk;
     for (size_t at = 0; at < artifact->second.size(); at += 64 * 1024) {
       chunk.set_data(artifact->second.substr(at, 64 * 1024));
@@ -131,6 +144,7 @@ class FakeJobManager final : public proto::SessionService::Service {
   std::condition_variable changed_;
   Stream* stream_ = nullptr;                            // Guarded by mutex_, as are the next ones.
   bool answers_heartbeats_ = true;
+  bool stalls_downloads_ = false;
   std::deque<proto::TaskManagerEvent> events_;          // Without heartbeats.
   std::deque<proto::TaskManagerHeartbeat> heartbeats_;
   std::unique_ptr<grpc::Server> server_;

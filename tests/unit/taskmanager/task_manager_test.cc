@@ -190,6 +190,16 @@ TEST_F(TaskManagerTest, RunsAJobToItsEndAndStopsItsWorker) {
   Contains(Read(log + ".log"), "a line on stderr");
 }
 
+TEST_F(TaskManagerTest, ALibraryThatDoesNotArriveInTimeFailsItsWorker) {
+  Start([](TaskManagerOptions& options) { options.artifact_download_timeout_ms = 50; });
+  job_manager_->Accept(kEpoch);
+  job_manager_->StallDownloads(true);
+  ASSERT_TRUE(job_manager_->Send(StartCommand("none")));
+  const proto::Failure failure = WaitForWorkerFailure();
+  EXPECT_EQ(failure.code(), "DEADLINE_EXCEEDED");
+  Contains(failure.message(), "library cannot be fetched");
+}
+
 TEST_F(TaskManagerTest, ACrashIsAFailureWithSignalTaskAndStack) {
   Start();
   Run("crash");
