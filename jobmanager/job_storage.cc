@@ -1,5 +1,6 @@
 #include "jobmanager/job_storage.h"
 
+#include "base/check.h"
 #include "base/log.h"
 #include "base/status_macros.h"
 
@@ -13,34 +14,26 @@ constexpr int64_t kRetryMs = 200;
 JobStorage::JobStorage(Options options, FileSystem& files, ThreadPool& pool, EventLoop& loop, const Clock& clock)
     : options_(std::move(options)),
       files_(files),
-      pool_(pool),
       loop_(loop),
       clock_(clock),
       layout_(options_.checkpoints_directory, options_.job),
+      strand_(Strand::On(pool)),
       chain_(files, layout_, options_.epoch) {}
 
 void JobStorage::Enqueue(std::function<void()> work) {
-  std::lock_guard lock(mutex_);
-  queue_.push_back(std::move(work));
-  if (running_) return;
-  running_ = pool_.Submit([self = shared_from_this()] { self->RunQueued(); });
-  if (!running_) LOG_WARN("Storage work waits: the I/O pool is full or stopping, job={}", options_.job.ToHex());
+  DCHECK(loop_.InLoopThread());
+  std::function<void()> kept_alive = [self = shared_from_this(), work = std::move(work)] { work(); };
+  // Behind what waits already: the order is part of the protocol.
+  if (refused_.empty() && strand_->Post(kept_alive)) return;
+  refused_.push_back(std::move(kept_alive));
+  if (refused_.size() > 1) return;
+  LOG_WARN("Storage work waits: the I/O pool is full, job={}", options_.job.ToHex());
+  loop_.PostDelayed(kRetryMs, [self = shared_from_this()] { self->Retry(); });
 }
 
-void JobStorage::RunQueued() {
-  while (true) {
-    std::function<void()> work;
-    {
-      std::lock_guard lock(mutex_);
-      if (queue_.empty()) {
-        running_ = false;
-        return;
-      }
-      work = std::move(queue_.front());
-      queue_.pop_front();
-    }
-    work();
-  }
+void JobStorage::Retry() {
+  while (!refused_.empty() && strand_->Post(refused_.front())) refused_.pop_front();
+  if (!refused_.empty()) loop_.PostDelayed(kRetryMs, [self = shared_from_this()] { self->Retry(); });
 }
 
 void JobStorage::Open(const std::string& restore_path, std::function<void(StatusOr<Opened>)> done) {

@@ -5,7 +5,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,14 +12,14 @@
 #include "base/clock.h"
 #include "base/event_loop.h"
 #include "base/file_system.h"
-#include "base/thread_pool.h"
+#include "base/strand.h"
 #include "state/checkpoint/chain.h"
 #include "state/checkpoint/retention.h"
 
 namespace weir {
 
-// Calls come from the JobMaster's loop; answers are posted back to it. Work runs in order, one piece at a time. Shared
-// with the work under way, which may outlast the JobMaster.
+// Calls come from the JobMaster's loop; answers are posted back to it. Work runs in order, one piece at a time; what a full
+// pool refuses is tried again until it has room. Shared with the work under way, which may outlast the JobMaster.
 class JobStorage : public std::enable_shared_from_this<JobStorage> {
  public:
   struct Options {
@@ -52,21 +51,19 @@ class JobStorage : public std::enable_shared_from_this<JobStorage> {
 
  private:
   void Enqueue(std::function<void()> work);
-  void RunQueued();
+  void Retry();
   StatusOr<Opened> OpenNow(const std::string& restore_path);
   void PruneNow(AttemptId running);
   void TryTerminal(TerminalEntry entry, std::function<void(bool)> done);
 
   const Options options_;
   FileSystem& files_;
-  ThreadPool& pool_;
   EventLoop& loop_;
   const Clock& clock_;
   const CheckpointLayout layout_;
 
-  std::mutex mutex_;
-  std::deque<std::function<void()>> queue_;  // Guarded by mutex_.
-  bool running_ = false;                     // Guarded by mutex_.
+  const std::shared_ptr<Strand> strand_;
+  std::deque<std::function<void()>> refused_;  // Thread: the loop's. By the pool; a retry is due unless it is empty.
 
   // Only inside queued work.
   Chain chain_;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <future>
+#include <thread>
 #include <vector>
 
 namespace weir {
@@ -42,6 +43,26 @@ TEST(StrandTest, SaysSoWhenThePoolRefusesAndKeepsWhatItAccepted) {
   EXPECT_EQ(ran, 2);
   EXPECT_FALSE(strand->Post([&ran] { ++ran; }));
   EXPECT_EQ(ran, 2);
+}
+
+TEST(StrandTest, WorkThatAFullPoolRefusedMayBePostedAgain) {
+  ThreadPool pool({.name = "pool", .queue_count_max = 1});
+  const std::shared_ptr<Strand> strand = Strand::On(pool);
+  std::promise<void> started;
+  std::promise<void> release;
+  EXPECT_TRUE(pool.Submit([&] {
+    started.set_value();
+    release.get_future().wait();
+  }));
+  started.get_future().wait();
+  EXPECT_TRUE(pool.Submit([] {}));
+  int ran = 0;
+  EXPECT_FALSE(strand->Post([&ran] { ++ran; }));
+  release.set_value();
+  while (!strand->Post([&ran] { ++ran; })) std::this_thread::yield();
+  pool.Stop();
+  pool.Join();
+  EXPECT_EQ(ran, 1);
 }
 
 }  // namespace

@@ -1,0 +1,78 @@
+// The durable side of a job on an I/O pool that has no room.
+#include "jobmanager/job_storage.h"
+
+#include <gtest/gtest.h>
+
+#include <future>
+
+#include "tests/unit/testing/memory_file_system.h"
+
+namespace weir {
+namespace {
+
+class JobStorageTest : public ::testing::Test {
+ protected:
+  ~JobStorageTest() override {
+    loop_.Stop();
+    loop_.Join();
+    pool_.Stop();
+    pool_.Join();
+  }
+  // Occupies the only thread until Release, and the only place in the queue.
+  void FillPool() {
+    std::promise<void> occupied;
+    ASSERT_TRUE(pool_.Submit([&] {
+      occupied.set_value();
+      release_.get_future().wait();
+    }));
+    occupied.get_future().wait();
+    ASSERT_TRUE(pool_.Submit([] {}));
+    ASSERT_FALSE(pool_.Submit([] {}));
+  }
+  void Release() { release_.set_value(); }
+  // On the loop, as the JobMaster does; returns when it was called.
+  void OnLoop(const std::function<void()>& call) {
+    std::promise<void> called;
+    loop_.Post([&] {
+      call();
+      called.set_value();
+    });
+    called.get_future().wait();
+  }
+
+  testing::MemoryFileSystem files_;  // Used by one piece of work at a time.
+  SystemClock clock_;
+  EventLoop loop_{"test"};
+  ThreadPool pool_{{.name = "io", .thread_count = 1, .queue_count_max = 1}};
+  std::promise<void> release_;
+  std::shared_ptr<JobStorage> storage_ =
+      std::make_shared<JobStorage>(JobStorage::Options{"/checkpoints", JobId::Random(), LeaderEpoch{1}}, files_, pool_, loop_, clock_);
+};
+
+TEST_F(JobStorageTest, WorkThatAFullPoolRefusesIsDoneLaterAndInItsOrder) {
+  FillPool();
+  std::vector<std::string> answers;  // On the loop.
+  std::promise<void> last;
+  OnLoop([&] {
+    storage_->Open("", [&](const StatusOr<JobStorage::Opened>& opened) { answers.push_back(opened.ok() ? "opened" : opened.status().ToString()); });
+    storage_->WriteTerminal(TerminalEntry::State::kFinished, "", [&](bool written) {
+      answers.push_back(written ? "ended" : "fenced");
+      last.set_value();
+    });
+  });
+  Release();
+  last.get_future().wait();
+  EXPECT_EQ(answers, (std::vector<std::string>{"opened", "ended"}));
+}
+
+TEST_F(JobStorageTest, WorkThatWaitsOutlivesTheOwner) {
+  FillPool();
+  std::promise<void> answered;
+  OnLoop([&] { storage_->Open("", [&](const StatusOr<JobStorage::Opened>&) { answered.set_value(); }); });
+  storage_.reset();
+  Release();
+  answered.get_future().wait();
+}
+
+}  // namespace
+}  // namespace weir
