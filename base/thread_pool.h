@@ -26,7 +26,7 @@ class ThreadPool {
 
   // Runs `closure` on one of the threads. False, and it will not run, when the queue is full or after Stop().
   // Never waits.
-  bool Submit(Closure closure);
+  [[nodiscard]] bool Submit(Closure closure);
 
   void Stop();  // Refuses new work; what was accepted before still runs.
   void Join();  // Requires: Stop() was called; not on a thread of the pool.

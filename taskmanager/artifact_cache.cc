@@ -167,17 +167,16 @@ void ArtifactCache::Fetch(const std::string& hash, uint64_t size_bytes, Callback
       entry->second.waiting.push_back(std::move(done));
     }
   }
-  bool accepted = true;
+  const Status no_room = ResourceExhausted("too many artifacts are being fetched");
   if (!refused.ok()) {
-    accepted = state.pool.Submit([done, refused] { done(refused); });
+    if (!state.pool.Submit([done, refused] { done(refused); })) done(refused);
   } else if (present) {
-    accepted = state.pool.Submit([done, path = state.PathOf(hash)] { done(path); });
+    if (state.pool.Submit([done, path = state.PathOf(hash)] { done(path); })) return;
+    Release(hash);
+    done(no_room);
   } else if (first) {
-    if (!state.pool.Submit([&state, hash, size_bytes] { state.Run(hash, size_bytes); })) {
-      state.Finish(hash, ResourceExhausted("too many artifacts are being fetched"));
-    }
+    if (!state.pool.Submit([&state, hash, size_bytes] { state.Run(hash, size_bytes); })) state.Finish(hash, no_room);
   }
-  if (!accepted) LOG_ERROR("Artifact request dropped, hash={}", hash);
 }
 
 void ArtifactCache::Release(const std::string& hash) {

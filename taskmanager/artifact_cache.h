@@ -36,7 +36,7 @@ class ArtifactCache {
   ArtifactCache(const ArtifactCache&) = delete;
   ArtifactCache& operator=(const ArtifactCache&) = delete;
 
-  // Calls `done` on another thread, once: with the path of the verified file, or why there is none (kInvalidArgument for a bad
+  // Calls `done` once, on another thread, or on this one when too many requests wait or after Stop: with the path of the verified file, or why there is none (kInvalidArgument for a bad
   // hash, kCorruption for other content, kResourceExhausted beyond a bound, else the source's failure). Requests for one hash
   // share one download; a failure is not remembered. Each success is a use, until Release.
   void Fetch(const std::string& hash, uint64_t size_bytes, Callback done);

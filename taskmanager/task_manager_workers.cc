@@ -41,7 +41,9 @@ void TaskManager::OnWorkerStarted(WorkerSerial serial, int process_id) {
     // A worker in this process needs no record: it ends with it.
     if (worker != workers_.end() && process_id != ::getpid()) {
       worker->second.process_id = process_id;
-      files_.Submit([this, process_id] { directory_->AddWorker(process_id); });
+      if (!files_.Submit([this, process_id] { directory_->AddWorker(process_id); })) {
+        LOG_WARN("Worker is not recorded: a TaskManager that starts after a crash of this one will not end it, pid={}", process_id);
+      }
     }
     Step(WorkerRegistryEvent::ProcessStarted{serial, process_id});
   });
@@ -187,7 +189,9 @@ void TaskManager::Do(const WorkerRegistryAction::Forget& action) {
   auto found = workers_.extract(action.serial);
   Worker& worker = found.mapped();
   if (!worker.library_path.empty()) artifacts_->Release(worker.start->library().hash());
-  if (worker.process_id != 0) files_.Submit([this, process_id = worker.process_id] { directory_->RemoveWorker(process_id); });
+  if (worker.process_id != 0 && !files_.Submit([this, process_id = worker.process_id] { directory_->RemoveWorker(process_id); })) {
+    LOG_WARN("Record of a worker stays, pid={}", worker.process_id);  // Harmless: it names the start time, too.
+  }
   if (worker.connection != nullptr) {  // Its process is gone: nothing holds its threads up.
     worker.connection->Stop();
     worker.connection->Join();

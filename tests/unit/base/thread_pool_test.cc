@@ -43,7 +43,7 @@ TEST(ThreadPoolTest, NamesItsThreadsAndDestroysWhatItRan) {
   ThreadPool pool({.name = "a-very-long-name"});
   auto token = std::make_shared<int>(0);
   char name[16] = {};
-  pool.Submit([&name, token] { pthread_getname_np(pthread_self(), name, sizeof(name)); });
+  EXPECT_TRUE(pool.Submit([&name, token] { pthread_getname_np(pthread_self(), name, sizeof(name)); }));
   pool.Stop();
   pool.Join();
   EXPECT_STREQ(name, "a-very-long-n-0");

@@ -75,6 +75,16 @@ TEST_F(ArtifactCacheTest, AFileIsFetchedOnceAndVerified) {
   EXPECT_EQ(source_.download_count, 1);
 }
 
+TEST_F(ArtifactCacheTest, EveryRequestIsAnsweredAlsoAfterStop) {
+  const std::string content(5'000, 'x');
+  const std::string hash = source_.Add(content);
+  ASSERT_TRUE(Fetch(hash, 5'000).get().ok());
+  cache_.Stop();
+  EXPECT_EQ(Fetch(hash, 5'000).get().status().code(), StatusCode::kResourceExhausted);
+  EXPECT_EQ(Fetch(source_.Add("another"), 7).get().status().code(), StatusCode::kResourceExhausted);
+  EXPECT_EQ(Fetch("no hash", 7).get().status().code(), StatusCode::kInvalidArgument);
+}
+
 TEST_F(ArtifactCacheTest, RequestsAtTheSameTimeShareOneDownload) {
   std::latch gate(1);
   source_.gate = &gate;
