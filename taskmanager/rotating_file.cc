@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "base/log.h"
@@ -17,7 +19,14 @@ RotatingFile::RotatingFile(std::string path, RotationLimits limits) : path_(std:
 
 bool RotatingFile::Open() {
   if (file_.valid()) return true;
-  file_ = FileDescriptor(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+  const auto open = [this] { return FileDescriptor(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)); };
+  file_ = open();
+  if (!file_.valid() && errno == ENOENT) {
+    std::error_code error;
+    std::filesystem::create_directories(std::filesystem::path(path_).parent_path(), error);
+    errno = error.value();
+    if (!error) file_ = open();
+  }
   struct stat status {};
   if (file_.valid() && ::fstat(file_.get(), &status) == 0) size_bytes_ = static_cast<uint64_t>(status.st_size);
   return file_.valid();

@@ -17,7 +17,7 @@ struct RotationLimits {
 // Thread-compatible. Blocks. Output is worth less than the process: what cannot be written is dropped, with one line in the log.
 class RotatingFile {
  public:
-  // Opened with the first write; the directory exists.
+  // Opened with the first write, and so is its directory made.
   RotatingFile(std::string path, RotationLimits limits);
 
   // One piece is not split over two files, unless it is larger than a file may be.

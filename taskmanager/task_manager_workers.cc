@@ -2,8 +2,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <filesystem>
-
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "proto/convert.h"
@@ -130,14 +128,7 @@ void TaskManager::Do(const WorkerRegistryAction::Launch& action) {
 
 OutputFiles TaskManager::OutputFilesOf(const Worker& worker) const {
   if (options_.log_directory.empty()) return {};
-  const std::string directory = options_.log_directory + "/" + worker.job.ToHex();
-  std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  if (error) {
-    LOG_WARN("Directory for the output of workers cannot be made, path={}: {}", directory, error.message());
-    return {};
-  }
-  const std::string stem = directory + "/worker-" + FromProto(worker.start->attempt()).ToString();
+  const std::string stem = options_.log_directory + "/" + worker.job.ToHex() + "/worker-" + FromProto(worker.start->attempt()).ToString();
   return {.output = stem + ".out", .error = stem + ".log", .limits = options_.log_limits};
 }
 

@@ -50,8 +50,17 @@ TEST(RotatingFileTest, AnEarlierFileIsContinued) {
   EXPECT_EQ(Read(path), "before after");
 }
 
-TEST(RotatingFileTest, ADirectoryThatIsGoneIsNoProblem) {
-  RotatingFile file("/no/such/directory/x.log", {});
+TEST(RotatingFileTest, ItsDirectoryIsMadeWithTheFirstWrite) {
+  const TemporaryDirectory directory;
+  const std::string path = directory.path() + "/a/b/x.log";
+  RotatingFile file(path, {});
+  EXPECT_FALSE(std::filesystem::exists(directory.path() + "/a"));
+  file.Append("text");
+  EXPECT_EQ(Read(path), "text");
+}
+
+TEST(RotatingFileTest, ADirectoryThatCannotBeMadeIsNoProblem) {
+  RotatingFile file("/dev/null/directory/x.log", {});
   file.Append("lost");
   file.Append("lost too");
 }
