@@ -26,7 +26,7 @@ class StreamExecutionEnvironment {
   void EnableCheckpointing(std::chrono::milliseconds interval);
   void SetCheckpointTimeout(std::chrono::milliseconds timeout) { graph_->checkpoint_timeout_ms = timeout.count(); }
   void SetMinPauseBetweenCheckpoints(std::chrono::milliseconds pause) { graph_->min_pause_ms = pause.count(); }
-  void SetRestartStrategy(RestartStrategies strategy) { graph_->restart = strategy; }
+  void SetRestartStrategy(RestartStrategyConfig strategy) { graph_->restart = strategy; }
   void SetBufferTimeout(std::chrono::milliseconds timeout) { graph_->buffer_timeout_ms = timeout.count(); }
   void DisableOperatorChaining() { graph_->chaining = false; }
   uint32_t Parallelism() const { return graph_->parallelism; }

@@ -9,6 +9,7 @@
 
 #include "base/ids.h"
 #include <weir/engine/partitioner.h>
+#include <weir/engine/restart_strategy.h>
 
 namespace weir {
 
@@ -53,22 +54,6 @@ struct JobEdge {
   PartitionerKind partitioner = PartitionerKind::kForward;
   std::string schema;           // Of the records.
   bool operator==(const JobEdge&) const = default;
-};
-
-struct RestartStrategyConfig {
-  enum class Kind : uint8_t { kNone = 0, kFixedDelay = 1, kExponentialDelay = 2 };
-  Kind kind = Kind::kExponentialDelay;
-  // Fixed delay.
-  uint32_t attempts_max = 1;
-  int64_t delay_ms = 1'000;
-  // Exponential delay (Flink's keys restart-strategy.exponential-delay.*).
-  int64_t initial_backoff_ms = 50;
-  int64_t max_backoff_ms = 60'000;
-  double backoff_multiplier = 1.5;
-  int64_t reset_backoff_threshold_ms = 3'600'000;
-  double jitter_factor = 0.1;
-  uint32_t exponential_attempts_max = UINT32_MAX;  // attempts-before-reset-backoff
-  bool operator==(const RestartStrategyConfig&) const = default;
 };
 
 struct CheckpointConfig {

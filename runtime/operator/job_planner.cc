@@ -153,19 +153,7 @@ class Planner {
     if (stream_.checkpoint_interval_ms.has_value()) graph.checkpoint.interval_ms = *stream_.checkpoint_interval_ms;
     if (stream_.checkpoint_timeout_ms.has_value()) graph.checkpoint.timeout_ms = *stream_.checkpoint_timeout_ms;
     if (stream_.min_pause_ms.has_value()) graph.checkpoint.min_pause_ms = *stream_.min_pause_ms;
-    graph.restart = defaults_.restart;
-    if (stream_.restart.has_value()) {
-      const RestartStrategies& chosen = *stream_.restart;
-      RestartStrategyConfig& restart = graph.restart.emplace();
-      restart.kind = static_cast<RestartStrategyConfig::Kind>(chosen.kind);
-      restart.attempts_max = chosen.attempts_max;
-      restart.delay_ms = chosen.delay_ms;
-      restart.initial_backoff_ms = chosen.initial_backoff_ms;
-      restart.max_backoff_ms = chosen.max_backoff_ms;
-      restart.backoff_multiplier = chosen.backoff_multiplier;
-      restart.reset_backoff_threshold_ms = chosen.reset_backoff_threshold_ms;
-      restart.jitter_factor = chosen.jitter_factor;
-    }
+    graph.restart = stream_.restart.has_value() ? stream_.restart : defaults_.restart;
   }
 
   const std::vector<std::unique_ptr<StreamNode>>& nodes_;

@@ -17,28 +17,6 @@ void RequireParallelism(const char* what, uint32_t value) {
 
 }  // namespace
 
-RestartStrategies RestartStrategies::NoRestart() {
-  RestartStrategies strategy;
-  strategy.kind = Kind::kNone;
-  return strategy;
-}
-
-RestartStrategies RestartStrategies::FixedDelayRestart(uint32_t attempts, int64_t delay_ms) {
-  RestartStrategies strategy;
-  strategy.kind = Kind::kFixedDelay;
-  strategy.attempts_max = attempts;
-  strategy.delay_ms = delay_ms;
-  return strategy;
-}
-
-RestartStrategies RestartStrategies::ExponentialDelayRestart(int64_t initial_backoff_ms, int64_t max_backoff_ms, double multiplier) {
-  RestartStrategies strategy;
-  strategy.initial_backoff_ms = initial_backoff_ms;
-  strategy.max_backoff_ms = max_backoff_ms;
-  strategy.backoff_multiplier = multiplier;
-  return strategy;
-}
-
 StreamNode& StreamGraph::Add(std::string name, std::function<std::unique_ptr<Operator>()> make_operator) {
   auto node = std::make_unique<StreamNode>();
   node->id = static_cast<uint32_t>(nodes.size());

@@ -13,6 +13,7 @@
 #include "tests/scenarios/cluster.h"
 #include "tests/scenarios/scenario.h"
 #include "tests/scenarios/text_server.h"
+#include <weir/job.h>
 
 namespace weir::scenarios {
 namespace {
@@ -219,9 +220,10 @@ TEST_F(FaultTest, FilesThatAreNoJobAreRefused) {
   WriteWhole(folder + "/empty.so", "");
   WriteWhole(folder + "/truncated.so", library.substr(0, library.size() / 2));
   std::string foreign = library;
-  const size_t note = foreign.find("abi=1;");
+  const std::string own_abi = "abi=" + std::to_string(WEIR_ABI_VERSION) + ";";
+  const size_t note = foreign.find(own_abi);
   ASSERT_NE(note, std::string::npos);
-  foreign.replace(note, 6, "abi=9;");
+  ++foreign[note + own_abi.size() - 2];
   WriteWhole(folder + "/foreign.so", foreign);
   std::string no_entry = library;
   for (size_t at = 0; (at = no_entry.find("weir_job_entry", at)) != std::string::npos;) no_entry[at] = 'W';

@@ -11,6 +11,7 @@
 
 #include <weir/engine/operator.h>
 #include <weir/engine/partitioner.h>
+#include <weir/engine/restart_strategy.h>
 #include <weir/engine/scatter.h>
 
 namespace weir {
@@ -49,23 +50,6 @@ struct StreamNode {
   std::vector<StateDeclarationText> states;
 };
 
-// Restart strategy as the program sets it; plain numbers in milliseconds.
-struct RestartStrategies {
-  enum class Kind : uint8_t { kNone, kFixedDelay, kExponentialDelay };
-  Kind kind = Kind::kExponentialDelay;
-  uint32_t attempts_max = 1;
-  int64_t delay_ms = 1'000;
-  int64_t initial_backoff_ms = 50;
-  int64_t max_backoff_ms = 60'000;
-  double backoff_multiplier = 1.5;
-  int64_t reset_backoff_threshold_ms = 3'600'000;
-  double jitter_factor = 0.1;
-
-  static RestartStrategies NoRestart();
-  static RestartStrategies FixedDelayRestart(uint32_t attempts, int64_t delay_ms);
-  static RestartStrategies ExponentialDelayRestart(int64_t initial_backoff_ms, int64_t max_backoff_ms, double multiplier);
-};
-
 // Thread-compatible. Node ids are positions; inputs of a node have smaller ids.
 struct StreamGraph {
   std::string job_name = "Weir Streaming Job";
@@ -77,7 +61,7 @@ struct StreamGraph {
   std::optional<int64_t> checkpoint_timeout_ms;
   std::optional<int64_t> min_pause_ms;
   std::optional<int64_t> buffer_timeout_ms;
-  std::optional<RestartStrategies> restart;
+  std::optional<RestartStrategyConfig> restart;
   // Values that depend on more than the arguments: computed once when planning, then shipped.
   bool planning = true;
   std::map<std::string, std::string> pinned;

@@ -29,6 +29,26 @@ TEST(JobPlannerTest, ChainsForwardOperatorsOfEqualParallelism) {
   EXPECT_EQ(plan->graph.vertices[1].parallelism, 3u);
 }
 
+TEST(JobPlannerTest, TheProgramsRestartStrategyWinsOverTheDefaults) {
+  PlanDefaults defaults;
+  defaults.restart = RestartStrategyConfig{.kind = RestartStrategyConfig::Kind::kFixedDelay, .attempts_max = 7};
+  const auto restart_of = [&](const std::optional<RestartStrategyConfig>& chosen) {
+    StreamGraph graph;
+    if (chosen.has_value()) graph.restart = *chosen;
+    const StatusOr<JobPlan> plan = PlanJob(graph, defaults);
+    EXPECT_TRUE(plan.ok()) << plan.status().ToString();
+    return *plan->graph.restart;
+  };
+  EXPECT_EQ(restart_of({}), *defaults.restart);
+  EXPECT_EQ(restart_of(RestartStrategies::NoRestart()).kind, RestartStrategyConfig::Kind::kNone);
+  EXPECT_EQ(restart_of(RestartStrategies::FixedDelayRestart(3, 250)),
+            (RestartStrategyConfig{.kind = RestartStrategyConfig::Kind::kFixedDelay, .attempts_max = 3, .delay_ms = 250}));
+  const RestartStrategyConfig growing = restart_of(RestartStrategies::ExponentialDelayRestart(10, 1'000, 2));
+  EXPECT_EQ(growing.initial_backoff_ms, 10);
+  EXPECT_EQ(growing.max_backoff_ms, 1'000);
+  EXPECT_EQ(growing.backoff_multiplier, 2);
+}
+
 TEST(JobPlannerTest, KeyByPartitionersAndChainingSettingsBreakChains) {
   auto graph = std::make_shared<StreamGraph>();
   graph->parallelism = 2;
