@@ -19,7 +19,6 @@ enum class ElementKind : uint8_t {
   kWatermark = 2,
   kStatus = 3,
   kBarrier = 4,
-  kLatencyMarker = 5,
   kEndOfInput = 6,  // Nothing follows, no barrier either: the producer has ended.
 };
 
@@ -33,13 +32,6 @@ struct CheckpointBarrier {
   bool operator==(const CheckpointBarrier&) const = default;
 };
 
-struct LatencyMarker {
-  int64_t origin_nanos = 0;  // Monotonic clock of the origin's host.
-  OperatorId source;
-  uint32_t subtask = 0;
-  bool operator==(const LatencyMarker&) const = default;
-};
-
 // Move-only, since a batch has one owner.
 struct Element {
   ElementKind kind = ElementKind::kBatch;
@@ -48,7 +40,6 @@ struct Element {
   int64_t watermark = kMinWatermark;
   StreamStatus status = StreamStatus::kActive;
   CheckpointBarrier barrier;
-  LatencyMarker marker;
 
   static Element Batch(RecordBatch batch) {
     Element element;

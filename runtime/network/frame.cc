@@ -85,7 +85,6 @@ FrameHeader ControlFrame(const Element& element, uint64_t sequence) {
       header.argument = element.barrier.id.value;
       header.argument2 = element.barrier.timestamp_ms;
       break;
-    case ElementKind::kLatencyMarker: header.argument2 = element.marker.origin_nanos; break;
     case ElementKind::kEndOfInput: break;
     case ElementKind::kBatch: CHECK(false);
   }
@@ -99,12 +98,6 @@ StatusOr<Element> ElementOf(const FrameHeader& header) {
       if (header.argument > static_cast<uint64_t>(StreamStatus::kDrained)) break;
       return Element::Status(static_cast<StreamStatus>(header.argument));
     case ElementKind::kBarrier: return Element::Barrier({CheckpointId{header.argument}, header.argument2});
-    case ElementKind::kLatencyMarker: {
-      Element element;
-      element.kind = ElementKind::kLatencyMarker;
-      element.marker.origin_nanos = header.argument2;
-      return element;
-    }
     case ElementKind::kEndOfInput: return Element::EndOfInput();
     case ElementKind::kBatch: break;
   }

@@ -231,7 +231,6 @@ void StreamTask::HandleElement(InputGate::Polled polled, int64_t now_ns) {
     }
     case ElementKind::kStatus: channel.status = element.status; break;
     case ElementKind::kBarrier: HandleBarrier(polled.channel, element.barrier, now_ns); break;
-    case ElementKind::kLatencyMarker: break;
     case ElementKind::kEndOfInput: HandleEndOfInput(polled.channel, now_ns); break;
   }
 }

@@ -26,6 +26,25 @@ class CountingWake final : public WakeTarget {
   int wakes = 0;
 };
 
+// The numbers of kinds are part of the format: one between them is free.
+TEST(FrameTest, ControlElementsComeBackAndFreeKindsAreCorruption) {
+  for (uint8_t kind = 2; kind <= 6; ++kind) {
+    FrameHeader header;
+    header.kind = static_cast<ElementKind>(kind);
+    std::byte bytes[FrameHeader::kBytes];
+    header.EncodeTo(bytes);
+    const StatusOr<FrameHeader> decoded = FrameHeader::Decode(bytes);
+    ASSERT_TRUE(decoded.ok()) << int{kind};
+    const StatusOr<Element> element = ElementOf(*decoded);
+    if (kind == 5) {
+      EXPECT_EQ(element.status().code(), StatusCode::kCorruption);
+    } else {
+      ASSERT_TRUE(element.ok()) << int{kind};
+      EXPECT_EQ(element->kind, header.kind);
+    }
+  }
+}
+
 struct Text {
   std::string text;
   int64_t number;
