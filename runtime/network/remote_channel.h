@@ -35,7 +35,6 @@ class RemoteReader : public ChannelReader {
   // Takes the socket whose handshake the TaskManager read. Thread: the consumer's slot. At most once.
   virtual void Attach(int socket) = 0;
 };
-std::unique_ptr<RemoteReader> NewRemoteReader(Reactor& reactor, const ChannelHandshake& handshake, const TypeInfo& type,
-                                              ChannelLimits limits, WakeTarget& consumer);
+std::unique_ptr<RemoteReader> NewRemoteReader(Reactor& reactor, const TypeInfo& type, ChannelLimits limits, WakeTarget& consumer);
 
 }  // namespace weir

@@ -233,7 +233,7 @@ class Reader final : public RemoteReader {
 
 }  // namespace
 
-std::unique_ptr<RemoteReader> NewRemoteReader(Reactor& reactor, const ChannelHandshake&, const TypeInfo& type, ChannelLimits limits, WakeTarget& consumer) {
+std::unique_ptr<RemoteReader> NewRemoteReader(Reactor& reactor, const TypeInfo& type, ChannelLimits limits, WakeTarget& consumer) {
   return std::make_unique<Reader>(std::make_shared<Connection>(reactor, type, limits, consumer));
 }
 

@@ -70,7 +70,7 @@ class WorkerRuntime::Channels final : public ChannelFactory {
       std::lock_guard lock(mutex_);
       return std::move(readers_.at({edge, producer.subtask, consumer}));
     }
-    std::unique_ptr<RemoteReader> reader = NewRemoteReader(reactor, Handshake(edge, producer.subtask, consumer), type, options_.channel_limits, task);
+    std::unique_ptr<RemoteReader> reader = NewRemoteReader(reactor, type, options_.channel_limits, task);
     remote = reader.get();
     return reader;
   }

@@ -84,7 +84,7 @@ struct RemotePair {
     uint16_t port = 0;
     const int listener = Listen(port);
     writer = NewRemoteWriter(reactor, "127.0.0.1:" + std::to_string(port), kHandshake, TypeOf<T>(), 5'000, producer);
-    reader = NewRemoteReader(reactor, kHandshake, TypeOf<T>(), limits, consumer);
+    reader = NewRemoteReader(reactor, TypeOf<T>(), limits, consumer);
     std::thread acceptor([&] {
       const int socket = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
       std::string bytes(ChannelHandshake::kEncodedBytes, '\0');
@@ -218,7 +218,7 @@ TEST(RemoteChannelTest, DamagedFramesBreakTheChannelAndNothingElse) {
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), 0);
     Reactor reactor;
     CountingWake consumer;
-    const auto reader = NewRemoteReader(reactor, kHandshake, TypeOf<Text>(), {}, consumer);
+    const auto reader = NewRemoteReader(reactor, TypeOf<Text>(), {}, consumer);
     reader->Attach(sockets[0]);
     std::string bytes(64 + random() % 200, '\0');
     if (round % 2 == 0) {
