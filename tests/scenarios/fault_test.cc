@@ -154,9 +154,18 @@ INSTANTIATE_TEST_SUITE_P(Kinds, BadJobTest,
                            return name;
                          });
 
+// ThreadSanitizer keeps a signal back until the thread calls into it: a loop never does, so its stack cannot be taken.
+#ifdef __SANITIZE_THREAD__
+constexpr bool kStacksOfLoops = false;
+#else
+constexpr bool kStacksOfLoops = true;
+#endif
+
 // What is said of the loop in user code: by whom, in which task, and where.
 void ExpectNamesTheLoop(const std::string& failure, const std::string& cause) {
-  for (const std::string& text : {cause, std::string("misbehave"), std::string("(1/1) has not finished a step for "), std::string("DoWrong")}) {
+  std::vector<std::string> said = {cause, "misbehave", "(1/1) has not finished a step for "};
+  if (kStacksOfLoops) said.push_back("DoWrong");
+  for (const std::string& text : said) {
     EXPECT_NE(failure.find(text), std::string::npos) << "no \"" << text << "\" in:\n" << failure;
   }
 }
@@ -199,7 +208,7 @@ TEST_F(FaultTest, EndlessLoopFailsTheJobByItsCheckpointsAndIsNamed) {
   for (const auto& file : std::filesystem::directory_iterator(cluster_->directory() + "/log/" + last_output_.substr(at + 6, 32))) {
     const std::string log = ReadWhole(file.path());
     const size_t stuck = log.find("Task is stuck: ");
-    logged = logged || (stuck != std::string::npos && log.find("DoWrong", stuck) != std::string::npos);
+    logged = logged || (stuck != std::string::npos && (!kStacksOfLoops || log.find("DoWrong", stuck) != std::string::npos));
   }
   EXPECT_TRUE(logged);
 }
