@@ -33,11 +33,13 @@ TEST(JobPlannerTest, TheProgramsRestartStrategyWinsOverTheDefaults) {
   PlanDefaults defaults;
   defaults.restart = RestartStrategyConfig{.kind = RestartStrategyConfig::Kind::kFixedDelay, .attempts_max = 7};
   const auto restart_of = [&](const std::optional<RestartStrategyConfig>& chosen) {
-    StreamGraph graph;
-    if (chosen.has_value()) graph.restart = *chosen;
-    const StatusOr<JobPlan> plan = PlanJob(graph, defaults);
+    const auto graph = std::make_shared<StreamGraph>();
+    StreamExecutionEnvironment env(graph);
+    env.FromSequence(1, 10).Uid("numbers").Print();
+    if (chosen.has_value()) env.SetRestartStrategy(*chosen);
+    const StatusOr<JobPlan> plan = PlanJob(*graph, defaults);
     EXPECT_TRUE(plan.ok()) << plan.status().ToString();
-    return *plan->graph.restart;
+    return plan->graph.restart.value();
   };
   EXPECT_EQ(restart_of({}), *defaults.restart);
   EXPECT_EQ(restart_of(RestartStrategies::NoRestart()).kind, RestartStrategyConfig::Kind::kNone);
