@@ -245,6 +245,14 @@ bool JobHarness::Checkpoint() {
     }
   }
   for (const std::unique_ptr<Worker>& worker : workers_) worker->runtime->NotifyCheckpoint(attempt_, id, taken);
+  // Drained tasks that it covers end by themselves: the roots of the next checkpoint are known only then.
+  if (taken) {
+    WaitFor("covered tasks finished", [this] {
+      return !failure_.ok() || std::all_of(completed_.begin(), completed_.end(), [this](const auto& entry) {
+        return !entry.second.drained || states_.at(entry.first) == TaskState::kFinished;
+      });
+    });
+  }
   return taken;
 }
 
