@@ -1,6 +1,5 @@
 #include <weir/state/keyed_state_store.h>
 
-#include <bit>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -22,10 +21,9 @@ std::string_view Encoded(const TypeInfo& type, const std::byte* value, ByteWrite
 
 
 KeyedStateStore::KeyedStateStore(uint32_t key_group_start, uint32_t key_group_end, uint32_t max_parallelism)
-    : key_group_start_(key_group_start), max_parallelism_(max_parallelism), is_power_of_two_(std::has_single_bit(max_parallelism)) {
+    : tables_(key_group_end - key_group_start + 1), groups_(key_group_start, key_group_end, max_parallelism, tables_.data()) {
   CHECK(key_group_start <= key_group_end);
   CHECK(key_group_end < max_parallelism);
-  tables_.resize(key_group_end - key_group_start + 1);
 }
 
 KeyedStateStore::~KeyedStateStore() {
@@ -37,27 +35,27 @@ void KeyedStateStore::SetLayout(const KeyOps& key, std::vector<StateColumn> colu
   layout_ = RowLayout::For(key, std::move(columns));
 }
 
-void KeyedStateStore::DieOfForeignKeyGroup(uint64_t hash) const {
-  std::fprintf(stderr, "record routed to the wrong subtask: key group %u is not in %u..%zu\n", KeyGroup(hash), key_group_start_,
-               key_group_start_ + tables_.size() - 1);
+void KeyGroupTables::DieOfForeignKeyGroup(uint32_t key_group, uint32_t start, uint32_t count) {
+  std::fprintf(stderr, "record routed to the wrong subtask: key group %u is not in %u..%u\n", key_group, start, start + count - 1);
   std::abort();
 }
 
 void KeyedStateStore::InsertRow() {
-  const uint32_t group_index = KeyGroup(hash_) - key_group_start_;
+  const uint32_t group_index = KeyGroup(hash_) - groups_.start();
   while ((slot_ = KeyTable::TryInsert(*segment_, hash_, 0)) == KeySegment::kNone) {
     // The segment under the cursor may not move its rows: its rest is written first.
     if (walking_ && segment_ == cursor_segment_) FinishSegment();
     tables_[group_index].Grow(hash_, layout_);
+    ++moves_;
     segment_ = &tables_[group_index].Segment(hash_);
   }
   uint16_t& tag = segment_->tags[slot_];
   if (tracking_) tag |= dirty_bit_;
   // A row born ahead of the cursor is not part of the running full snapshot.
   if (walking_ && kind_ == SnapshotKind::kFull && AheadOfCursor(group_index, *segment_, slot_)) tag |= walk_bit_;
-  std::byte* const row = CurrentRow();
-  layout_.key->type->copy_construct(row, key_, 1);
-  if (layout_.presence_offset != 0) std::memset(row + layout_.presence_offset, 0, 4);
+  Select(slot_);
+  layout_.key->type->copy_construct(row_, key_, 1);
+  if (layout_.presence_offset != 0) std::memset(row_ + layout_.presence_offset, 0, 4);
 }
 
 bool KeyedStateStore::MarkPresent(uint32_t column) {
@@ -86,7 +84,7 @@ void KeyedStateStore::ClearValue(uint32_t column) {
   if (presence == 0) {
     layout_.key->type->destroy(row, 1);
     KeyTable::Erase(*segment_, slot_);
-    slot_ = KeySegment::kNone;
+    Select(KeySegment::kNone);
   }
 }
 
@@ -102,14 +100,14 @@ void KeyedStateStore::ForEachKey(const std::function<void(const void* key)>& vis
       for (uint32_t slot = 0; slot < segment->slot_end; ++slot) {
         if (!segment->occupied(slot)) continue;
         segment_ = segment;
-        slot_ = slot;
-        key_ = segment->row(slot, layout_.size_bytes);
+        Select(slot);
+        key_ = row_;
         hash_ = layout_.key->hash(key_);
         visit(key_);
       }
     }
   }
-  slot_ = KeySegment::kNone;
+  Select(KeySegment::kNone);
 }
 
 uint64_t KeyedStateStore::row_count() const {
@@ -146,7 +144,7 @@ void KeyedStateStore::BeginSnapshot(SnapshotKind kind, SnapshotRecordSink& sink)
 }
 
 void KeyedStateStore::SaveBeforeWrite() {
-  const uint32_t group_index = KeyGroup(hash_) - key_group_start_;
+  const uint32_t group_index = KeyGroup(hash_) - groups_.start();
   const uint16_t tag = segment_->tags[slot_];
   const bool marked = (tag & walk_bit_) != 0;
   const bool needed = kind_ == SnapshotKind::kDelta ? marked : !marked && AheadOfCursor(group_index, *segment_, slot_);
@@ -162,7 +160,7 @@ void KeyedStateStore::WriteRow(uint32_t group_index, const KeySegment& segment, 
     if (!layout_.Present(row, column)) continue;
     const StateColumn& state = layout_.columns[column];
     const std::string_view value = Encoded(*state.type, row + state.offset, value_bytes_);
-    sink_->Value(key_group_start_ + group_index, column, key, value);
+    sink_->Value(groups_.start() + group_index, column, key, value);
     slice_bytes_ += key.size() + value.size();
   }
 }
@@ -231,7 +229,7 @@ Status KeyedStateStore::SelectDecoded(uint32_t column, std::string_view key) {
   ByteReader reader(key);
   if (!layout_.key->type->decode(decoded, 1, reader)) return Corruption("key in a snapshot does not decode, state=" + layout_.columns[column].name);
   const uint64_t hash = layout_.key->hash(decoded);
-  if (!reader.AtEnd() || KeyGroup(hash) - key_group_start_ >= tables_.size()) {
+  if (!reader.AtEnd() || KeyGroup(hash) - groups_.start() >= tables_.size()) {
     layout_.key->type->destroy(decoded, 1);
     return Corruption("record in a snapshot does not belong to its key group, state=" + layout_.columns[column].name);
   }
@@ -259,7 +257,7 @@ Status KeyedStateStore::Restore(uint32_t column, std::string_view key, std::stri
     type.destroy(decoded, 1);
   }
   layout_.key->type->destroy(restore_scratch_->key(), 1);
-  slot_ = KeySegment::kNone;
+  Select(KeySegment::kNone);
   return status;
 }
 
@@ -267,7 +265,7 @@ Status KeyedStateStore::RestoreCleared(uint32_t column, std::string_view key) {
   if (Status status = SelectDecoded(column, key); !status.ok()) return status;
   ClearValue(column);
   layout_.key->type->destroy(restore_scratch_->key(), 1);
-  slot_ = KeySegment::kNone;
+  Select(KeySegment::kNone);
   return Status::Ok();
 }
 
@@ -275,7 +273,7 @@ void KeyedStateStore::SelectErased(const void* key, uint64_t hash) {
   segment_ = &Table(hash).Segment(hash);
   key_ = key;
   hash_ = hash;
-  slot_ = segment_->Find(hash, layout_.size_bytes, [this, key](const std::byte* row) { return layout_.key->equal(row, key); });
+  Select(segment_->Find(hash, layout_.size_bytes, [this, key](const std::byte* row) { return layout_.key->equal(row, key); }));
 }
 
 RecordScratch::RecordScratch(const RowLayout& layout) : value_offset_((layout.key->type->size_bytes + 63) / 64 * 64) {

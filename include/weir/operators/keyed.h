@@ -12,9 +12,6 @@
 
 namespace weir::internal {
 
-// How far ahead of the row in hand the row of another is fetched; its tags are fetched twice as far ahead.
-inline constexpr uint32_t kPrefetchRows = 12;
-
 template <class K>
 void DeclareColumns(KeyedStateStore& store, const std::vector<StateHandle*>& handles) {
   std::vector<StateColumn> columns;
@@ -23,24 +20,47 @@ void DeclareColumns(KeyedStateStore& store, const std::vector<StateHandle*>& han
   for (uint32_t i = 0; i < handles.size(); ++i) handles[i]->Bind(store, i);
 }
 
-// Runs body(row, key, index) for each row with the row's key current.
+// Runs body(row, key, index) for each row with the row's key current. Its state is fetched ahead, a group of rows at a
+// time: while one group runs, the rows of the next and the tags of that behind it are on their way.
 template <class T, class Selector, class Body>
 void ForEachKeyedRow(RecordBatch& batch, KeyedStateStore& store, Selector& selector, Body&& body) {
+  constexpr uint32_t kGroup = 16;
+  constexpr uint32_t kRing = 4 * kGroup;
   const T* const rows = batch.Rows<T>();
   const uint64_t* const hashes = batch.hashes();
   const uint32_t count = batch.size();
-  uint32_t hints[kPrefetchRows];  // A ring: of row i at i modulo its size.
-  for (uint32_t i = 0; i < std::min(count, 2 * kPrefetchRows); ++i) store.PrefetchTags(hashes[i]);
-  for (uint32_t i = 0; i < std::min(count, kPrefetchRows); ++i) hints[i] = store.PrefetchRow(hashes[i]);
-  uint32_t ring = 0;
-  for (uint32_t i = 0; i < count; ++i) {
-    if (i + 2 * kPrefetchRows < count) store.PrefetchTags(hashes[i + 2 * kPrefetchRows]);
-    const uint32_t hint = hints[ring];
-    if (i + kPrefetchRows < count) hints[ring] = store.PrefetchRow(hashes[i + kPrefetchRows]);
-    ring = ring + 1 == kPrefetchRows ? 0 : ring + 1;
-    decltype(auto) key = SelectKey(selector, rows[i]);
-    store.SetCurrentKey(key, hashes[i], hint);
-    body(rows[i], key, i);
+  KeyHint hints[kRing];  // Of row i at i modulo its size.
+  const KeyGroupTables groups = store.groups();
+  const uint32_t row_bytes = store.layout().size_bytes;
+  const auto fetch_tags = [&](uint32_t from) {
+    const uint32_t end = std::min(count, from + kGroup);
+    for (uint32_t i = from; i < end; ++i) KeyedStateStore::PrefetchTags(groups, hashes[i], hints[i % kRing]);
+  };
+  const auto fetch_rows = [&](uint32_t from) {
+    const uint32_t end = std::min(count, from + kGroup);
+    for (uint32_t i = from; i < end; ++i) KeyedStateStore::PrefetchRow(row_bytes, hashes[i], hints[i % kRing]);
+  };
+  fetch_tags(0);
+  fetch_tags(kGroup);
+  fetch_rows(0);
+  for (uint32_t group = 0; group < count; group += kGroup) {
+    fetch_tags(group + 2 * kGroup);
+    fetch_rows(group + kGroup);
+    const uint64_t moves = store.moves();
+    const uint32_t end = std::min(count, group + kGroup);
+    for (uint32_t i = group; i < end; ++i) {
+      decltype(auto) key = SelectKey(selector, rows[i]);
+      if (store.moves() == moves) [[likely]] {
+        store.SetCurrentKey(key, hashes[i], hints[i % kRing]);
+      } else {
+        store.SetCurrentKey(key, hashes[i]);
+      }
+      body(rows[i], key, i);
+    }
+    if (store.moves() == moves) [[likely]] continue;
+    fetch_tags(group + kGroup);
+    fetch_tags(group + 2 * kGroup);
+    fetch_rows(group + kGroup);
   }
 }
 

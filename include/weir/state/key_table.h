@@ -77,9 +77,8 @@ struct KeySegment {
       if (found.ends) return kNone;
     }
   }
-  // The slot where Find would look first: right nearly always when the key is there.
-  uint32_t FirstMatch(uint64_t hash) const {
-    const uint32_t slot = SlotOf(hash);
+  // The slot where Find would look first, `slot` being SlotOf(hash): right nearly always when the key is there.
+  uint32_t FirstMatch(uint64_t hash, uint32_t slot) const {
     const uint32_t matches = Match(hash, slot).matches;
     return matches != 0 ? slot + static_cast<uint32_t>(__builtin_ctz(matches)) : slot;
   }
@@ -105,6 +104,12 @@ struct KeySegment {
   }
 };
 
+// Where a key probably is. Void once any row of its store has moved.
+struct KeyHint {
+  KeySegment* segment;
+  uint32_t slot;
+};
+
 // One key group. Thread: task.
 class KeyTable {
  public:
@@ -113,18 +118,6 @@ class KeyTable {
   ~KeyTable();
 
   KeySegment& Segment(uint64_t hash) const { return *directory_[(hash >> 1) >> directory_shift_]; }
-  // Always inline: GCC 12 takes a function that only prefetches for one without effect and drops its calls.
-  [[gnu::always_inline]] void PrefetchTags(uint64_t hash) const {
-    const KeySegment& segment = Segment(hash);
-    __builtin_prefetch(segment.tags + segment.SlotOf(hash));
-  }
-  // Fetches the row that the key probably has, and yields its slot. Tags should be near by now.
-  [[gnu::always_inline]] uint32_t PrefetchRow(uint64_t hash, uint32_t row_bytes) const {
-    const KeySegment& segment = Segment(hash);
-    const uint32_t slot = segment.FirstMatch(hash);
-    __builtin_prefetch(segment.row(slot, row_bytes));
-    return slot;
-  }
   uint64_t size() const;
   size_t allocated_bytes(uint32_t row_bytes) const;
 

@@ -1,6 +1,7 @@
 // The keyed state of one operator subtask and the current key of its task.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -51,6 +52,37 @@ class RecordScratch {
   std::byte* block_ = nullptr;
 };
 
+// Where the table of a hash is. A small value; the tables belong to a KeyedStateStore.
+class KeyGroupTables {
+ public:
+  KeyGroupTables(uint32_t key_group_start, uint32_t key_group_end, uint32_t max_parallelism, KeyTable* tables)
+      : tables_(tables),
+        start_(key_group_start),
+        count_(key_group_end - key_group_start + 1),
+        max_parallelism_(max_parallelism),
+        mask_(std::has_single_bit(max_parallelism) ? max_parallelism - 1 : 0) {}
+
+  uint32_t start() const { return start_; }
+  uint32_t Of(uint64_t hash) const {
+    return static_cast<uint32_t>(mask_ != 0 ? hash & mask_ : hash % max_parallelism_);
+  }
+  // Requires: the key group of `hash` is in the range; else the routing is broken and the process ends.
+  KeyTable& Table(uint64_t hash) const {
+    const uint32_t index = Of(hash) - start_;
+    if (index >= count_) [[unlikely]] DieOfForeignKeyGroup(Of(hash), start_, count_);
+    return tables_[index];
+  }
+
+ private:
+  [[noreturn]] static void DieOfForeignKeyGroup(uint32_t key_group, uint32_t start, uint32_t count);
+
+  KeyTable* tables_;
+  uint32_t start_;
+  uint32_t count_;
+  uint32_t max_parallelism_;
+  uint32_t mask_;  // 0 = max parallelism is no power of two, or 1.
+};
+
 // Owns the rows of a key-group range. Thread: task. Snapshots are cooperative (docs/architecture.md): beginning one is
 // O(1); WriteSlice is called between batches until it returns true; a write to a row that the snapshot still needs
 // serializes the old row first.
@@ -77,40 +109,47 @@ class KeyedStateStore {
   // Before any key is set: keeps what deltas need. Without it only full snapshots are possible.
   void TrackChanges() { tracking_ = true; }
 
-  uint32_t KeyGroup(uint64_t hash) const {
-    return static_cast<uint32_t>(is_power_of_two_ ? hash & (max_parallelism_ - 1) : hash % max_parallelism_);
+  uint32_t KeyGroup(uint64_t hash) const { return groups_.Of(hash); }
+  KeyTable& Table(uint64_t hash) { return groups_.Table(hash); }
+  // Ahead of SetCurrentKey, in two steps: first the tags of a key, then, from these, its row. A loop over rows keeps
+  // `groups` and `row_bytes` in registers, as copies of its own.
+  const KeyGroupTables& groups() const { return groups_; }
+  // Always inline: GCC 12 takes a function that only prefetches for one without effect and drops its calls.
+  [[gnu::always_inline]] static void PrefetchTags(const KeyGroupTables& groups, uint64_t hash, KeyHint& hint) {
+    KeySegment* const segment = &groups.Table(hash).Segment(hash);
+    const uint32_t slot = segment->SlotOf(hash);
+    __builtin_prefetch(segment->tags + slot);
+    hint = {segment, slot};
   }
-  // Requires: the key group of `hash` is in the range; else the routing is broken and the process ends.
-  KeyTable& Table(uint64_t hash) {
-    const uint32_t index = KeyGroup(hash) - key_group_start_;
-    if (index >= tables_.size()) [[unlikely]] DieOfForeignKeyGroup(hash);
-    return tables_[index];
+  [[gnu::always_inline]] static void PrefetchRow(uint32_t row_bytes, uint64_t hash, KeyHint& hint) {
+    const KeySegment& segment = *hint.segment;
+    const uint32_t slot = segment.FirstMatch(hash, hint.slot);
+    __builtin_prefetch(segment.row(slot, row_bytes));
+    hint.slot = slot;
   }
-  // Ahead of SetCurrentKey, in two steps: first its tags, then, from these, its row; yields a hint where that is.
-  [[gnu::always_inline]] void PrefetchTags(uint64_t hash) { Table(hash).PrefetchTags(hash); }
-  [[gnu::always_inline]] uint32_t PrefetchRow(uint64_t hash) { return Table(hash).PrefetchRow(hash, layout_.size_bytes); }
+  // How often rows have moved: hints from before the last time are void.
+  uint64_t moves() const { return moves_; }
 
   // ---- Current key ----
   // Makes `key` current; it must outlive its being current.
   template <class K>
   void SetCurrentKey(const K& key, uint64_t hash) {
-    segment_ = &Table(hash).Segment(hash);
-    key_ = &key;
-    hash_ = hash;
-    Find(key);
+    KeySegment* const segment = &Table(hash).Segment(hash);
+    SetCurrentKey(key, hash, {segment, segment->SlotOf(hash)});
   }
-  // The same with a hint of PrefetchRow, of whatever age.
+  // The same with a valid hint, of PrefetchTags or PrefetchRow.
   template <class K>
-  void SetCurrentKey(const K& key, uint64_t hash, uint32_t hint) {
-    segment_ = &Table(hash).Segment(hash);
+  void SetCurrentKey(const K& key, uint64_t hash, KeyHint hint) {
+    segment_ = hint.segment;
+    slot_ = hint.slot;
     key_ = &key;
     hash_ = hash;
-    slot_ = hint;
-    const bool found = hint < segment_->slot_end && segment_->occupied(hint) && *reinterpret_cast<const K*>(CurrentRow()) == key;
+    row_ = hint.segment->row(hint.slot, layout_.size_bytes);
+    const bool found = hint.segment->occupied(hint.slot) && *reinterpret_cast<const K*>(row_) == key;
     if (!found) [[unlikely]] Find(key);
   }
-  bool HasRow() const { return slot_ != KeySegment::kNone; }
-  std::byte* CurrentRow() { return segment_->row(slot_, layout_.size_bytes); }
+  bool HasRow() const { return row_ != nullptr; }
+  std::byte* CurrentRow() { return row_; }
   bool HasValue(uint32_t column) { return HasRow() && layout_.Present(CurrentRow(), column); }
   // The place of the current key's value in `column`, about to be written: makes the row when absent; `constructed` tells
   // whether a value is there to assign to. The caller must leave a constructed value.
@@ -126,9 +165,8 @@ class KeyedStateStore {
       uint16_t& tag = segment_->tags[slot_];
       if (tracking_ && (tag & dirty_bit_) == 0) tag |= dirty_bit_;
     }
-    constructed = true;
     // A single column is there whenever its row is.
-    if (layout_.presence_offset != 0) constructed = MarkPresent(column);
+    constructed = layout_.presence_offset == 0 || MarkPresent(column);
     return CurrentRow() + layout_.columns[column].offset;
   }
   void ClearValue(uint32_t column);
@@ -155,7 +193,11 @@ class KeyedStateStore {
 
   template <class K>
   void Find(const K& key) {
-    slot_ = segment_->Find(hash_, layout_.size_bytes, [&key](const std::byte* row) { return *reinterpret_cast<const K*>(row) == key; });
+    Select(segment_->Find(hash_, layout_.size_bytes, [&key](const std::byte* row) { return *reinterpret_cast<const K*>(row) == key; }));
+  }
+  void Select(uint32_t slot) {
+    slot_ = slot;
+    row_ = slot != KeySegment::kNone ? segment_->row(slot, layout_.size_bytes) : nullptr;
   }
   void InsertRow();
   bool MarkPresent(uint32_t column);  // Whether it was present before.
@@ -169,19 +211,18 @@ class KeyedStateStore {
   size_t SkipUnmarked();
   bool AheadOfCursor(uint32_t group_index, const KeySegment& segment, uint32_t slot) const;
   Status SelectDecoded(uint32_t column, std::string_view key);
-  [[noreturn]] void DieOfForeignKeyGroup(uint64_t hash) const;
 
-  const uint32_t key_group_start_;
-  const uint32_t max_parallelism_;
-  const bool is_power_of_two_;
+  std::vector<KeyTable> tables_;  // One per key group of the range.
+  const KeyGroupTables groups_;
   bool tracking_ = false;
   RowLayout layout_;
-  std::vector<KeyTable> tables_;  // One per key group of the range.
 
   KeySegment* segment_ = nullptr;  // Of the current key.
   const void* key_ = nullptr;
   uint64_t hash_ = 0;
   uint32_t slot_ = KeySegment::kNone;
+  std::byte* row_ = nullptr;  // Null when the key has none.
+  uint64_t moves_ = 0;
 
   uint16_t dirty_bit_ = 1u << 14;  // D.
   uint16_t walk_bit_ = 1u << 13;   // W.
