@@ -134,20 +134,19 @@ int64_t SlotLoop::IdleTimeoutNs(int64_t now_ns) const {
 
 void SlotLoop::Run(const std::string& thread_name) {
   pthread_setname_np(pthread_self(), thread_name.substr(0, 15).c_str());
-  int idle_rounds = 0;
   while (!stopping_.load(std::memory_order_relaxed)) {
     reactor_.Poll();
     bool progress = false;
     // By index: a closure run by a waiting task's loop may change the list.
     for (size_t i = 0; i < tasks_.size(); ++i) progress |= tasks_[i]->Run(clock_.MonotonicNanos());
-    idle_rounds = progress ? 0 : idle_rounds + 1;
-    if (idle_rounds < kSpinRounds) continue;
+    idle_rounds_ = progress ? 0 : idle_rounds_ + 1;
+    if (idle_rounds_ < kSpinRounds) continue;
     waiting_.store(true, std::memory_order_seq_cst);
     // A wake-up between the last look and the flag above was not signalled: look once more.
     const bool woken = std::any_of(tasks_.begin(), tasks_.end(), [](const SlotTask* task) { return !task->done_ && task->awake_.load(std::memory_order_seq_cst); });
     if (!woken) reactor_.Wait(IdleTimeoutNs(clock_.MonotonicNanos()));
     waiting_.store(false, std::memory_order_seq_cst);
-    idle_rounds = 0;
+    idle_rounds_ = 0;
   }
 }
 

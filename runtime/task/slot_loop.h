@@ -103,6 +103,8 @@ class SlotLoop {
   // Thread: the loop's. A task stays until RemoveTask; a done one is not stepped any more.
   void AddTask(SlotTask* task) { tasks_.push_back(task); }
   void RemoveTask(SlotTask* task);
+  // Thread: the loop's. No task had anything to do in the last round.
+  bool idle() const { return idle_rounds_ > 0; }
   Reactor& reactor() { return reactor_; }
   const Clock& clock() const { return clock_; }
   pthread_t thread() { return thread_.native_handle(); }  // Requires: not joined.
@@ -117,6 +119,7 @@ class SlotLoop {
   const Clock& clock_;
   Reactor reactor_;
   std::vector<SlotTask*> tasks_;
+  int idle_rounds_ = 0;
   std::atomic<bool> stopping_{false};
   std::atomic<bool> waiting_{false};  // The thread is, or is about to be, in Reactor::Wait.
   bool joined_ = false;

@@ -13,7 +13,6 @@
 namespace weir {
 namespace {
 
-constexpr size_t kSnapshotSliceBytes = 64 * 1024;
 constexpr int64_t kFlushCheckNs = 1'000'000;
 constexpr int64_t kHealthCheckNs = 20'000'000;
 constexpr int64_t kSnapshotPauseNs = 1'000'000;
@@ -160,15 +159,11 @@ StepResult StreamTask::DoStep(int64_t now_ns) {
     last_health_check_ns_ = now_ns;
     CheckChannels();
   }
-  bool snapshotting = false;
-  if (checkpoints_ != nullptr && checkpoints_->walking()) {
-    snapshotting = checkpoints_->Continue(kSnapshotSliceBytes);
-    if (!snapshotting) next_wake_ns_ = now_ns + kSnapshotPauseNs;
-  }
+  if (checkpoints_ != nullptr && checkpoints_->walking()) checkpoints_->Continue(now_ns, false);
   if (StepInputs(now_ns)) return StepResult::kProgress;
   if (phase_ == TaskPhase::kEnding && InputsEnded()) {
     const bool flushed = std::all_of(partitions_.begin(), partitions_.end(), [](const auto& partition) { return partition->Flushed(); });
-    if (!flushed) return StepIdle(now_ns, false);
+    if (!flushed) return StepIdle(now_ns);
     PublishCounters();
     MarkEnded();
     return StepResult::kDone;
@@ -180,7 +175,7 @@ StepResult StreamTask::DoStep(int64_t now_ns) {
       case PollResult::kWait: break;
     }
   }
-  return StepIdle(now_ns, snapshotting);
+  return StepIdle(now_ns);
 }
 
 StepResult StreamTask::StepBroken(int64_t now_ns) {
@@ -192,9 +187,13 @@ StepResult StreamTask::StepBroken(int64_t now_ns) {
   return StepResult::kIdle;
 }
 
-StepResult StreamTask::StepIdle(int64_t now_ns, bool busy_with_snapshot) {
+StepResult StreamTask::StepIdle(int64_t now_ns) {
   PublishCounters();
-  if (busy_with_snapshot) return StepResult::kProgress;
+  if (checkpoints_ != nullptr && checkpoints_->walking()) {
+    // Without records here, others in the slot may have some; when nobody has, the walk goes on at full speed.
+    if (options_.loop->idle() && checkpoints_->Continue(now_ns, true)) return StepResult::kProgress;
+    next_wake_ns_ = checkpoints_->pool_is_behind() ? now_ns + kSnapshotPauseNs : now_ns;
+  }
   CheckChannels();
   for (const auto& partition : partitions_) {
     if (const std::optional<int64_t> due = partition->FlushIdle(now_ns)) next_wake_ns_ = std::min(next_wake_ns_.value_or(*due), *due);

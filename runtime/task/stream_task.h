@@ -114,7 +114,7 @@ class StreamTask final : public Steppable {
   void OnRootTrigger(CheckpointBarrier barrier);
   void TakeCheckpoint(const CheckpointBarrier& barrier, int64_t alignment_us);
   void OnCheckpointOver(CheckpointId id, bool completed);
-  StepResult StepIdle(int64_t now_ns, bool busy_with_snapshot);
+  StepResult StepIdle(int64_t now_ns);
   void FinishData();
   void EndNormally();
   void End(TaskState state, const Status& failure);

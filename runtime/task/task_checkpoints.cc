@@ -5,6 +5,8 @@
 namespace weir {
 namespace {
 
+// About 100 us of a task's time.
+constexpr size_t kSliceBytes = 64 * 1024;
 // The pool is behind when this much waits for it: the walk pauses.
 constexpr size_t kPendingBytesMax = 16 * 1024 * 1024;
 
@@ -98,6 +100,7 @@ void TaskCheckpoints::Begin(CheckpointId id, bool drained, int64_t watermark, in
   };
   const CheckpointLayout::StateFile name{id, identity_.attempt, identity_.subtask};
   Running& running = running_.emplace();
+  running.pacer = SnapshotPacer(begin_ns);
   running.upload = std::make_shared<SnapshotUpload>(storage_, strand_, name, std::move(done));
 
   std::vector<OperatorChain::Link>& links = chain_.links();
@@ -112,7 +115,7 @@ void TaskCheckpoints::Begin(CheckpointId id, bool drained, int64_t watermark, in
     if (link.keyed_state != nullptr) BeginKeyed(running, i);
   }
   durations->sync_us = (storage_.clock.MonotonicNanos() - begin_ns) / 1'000;
-  Continue(0);  // Without keyed state this seals at once.
+  WriteSlice(0);  // Without keyed state this seals at once.
 }
 
 void TaskCheckpoints::BeginKeyed(Running& running, uint32_t link_index) {
@@ -124,20 +127,28 @@ void TaskCheckpoints::BeginKeyed(Running& running, uint32_t link_index) {
   link.keyed_state->BeginSnapshot(begun.is_base ? Kind::kFull : Kind::kDelta, *running.sinks[link_index]);
 }
 
-bool TaskCheckpoints::Continue(size_t bytes_max) {
+bool TaskCheckpoints::pool_is_behind() const { return running_.has_value() && running_->upload->pending_bytes() > kPendingBytesMax; }
+
+bool TaskCheckpoints::Continue(int64_t now_ns, bool slot_is_idle) {
+  if (pool_is_behind() || (!slot_is_idle && !running_->pacer.Due(now_ns))) return false;
+  const int64_t begin_ns = storage_.clock.MonotonicNanos();
+  WriteSlice(kSliceBytes);
+  if (running_.has_value() && !slot_is_idle) running_->pacer.Spent(storage_.clock.MonotonicNanos() - begin_ns);
+  return true;
+}
+
+void TaskCheckpoints::WriteSlice(size_t bytes_max) {
   Running& running = *running_;
-  if (running.upload->pending_bytes() > kPendingBytesMax) return false;
   std::vector<OperatorChain::Link>& links = chain_.links();
   while (running.next_link < links.size()) {
     if (running.sinks[running.next_link] != nullptr) {
-      if (!links[running.next_link].keyed_state->WriteSlice(bytes_max)) return true;
+      if (!links[running.next_link].keyed_state->WriteSlice(bytes_max)) return;
       running.sinks[running.next_link]->Finish();
     }
     ++running.next_link;
   }
   running.upload->Seal();
   running_.reset();
-  return true;
 }
 
 void TaskCheckpoints::FinishWalk() {

@@ -9,6 +9,7 @@
 
 #include "runtime/task/keyed_snapshots.h"
 #include "runtime/task/operator_chain.h"
+#include "runtime/task/snapshot_pacer.h"
 #include "runtime/task/snapshot_upload.h"
 #include "runtime/task/task_deployment.h"
 
@@ -30,8 +31,10 @@ class TaskCheckpoints {
   // finished first.
   void Begin(CheckpointId id, bool drained, int64_t watermark, int64_t alignment_us);
   bool walking() const { return running_.has_value(); }
-  // Serializes about `bytes_max` bytes of the running walk. False when the pool has enough to do: call again later.
-  bool Continue(size_t bytes_max);
+  // Writes a slice of the running walk, when the slot is idle or the walk's share of its time allows one, and the pool is
+  // not behind. False when none was written. Requires: walking().
+  bool Continue(int64_t now_ns, bool slot_is_idle);
+  bool pool_is_behind() const;
   // Commits what is pending up to `id`. True when a snapshot up to `id` was taken after all input was processed.
   bool Complete(CheckpointId id);
 
@@ -40,10 +43,12 @@ class TaskCheckpoints {
   class BlockSink;
   struct Running {
     std::shared_ptr<SnapshotUpload> upload;  // Shared with the pool.
+    SnapshotPacer pacer{0};
     size_t next_link = 0;                    // Links before it are walked.
     std::vector<std::unique_ptr<BlockSink>> sinks;  // By link; null without keyed state.
   };
   void BeginKeyed(Running& running, uint32_t link_index);
+  void WriteSlice(size_t bytes_max);
   void FinishWalk();
 
   const Identity identity_;
