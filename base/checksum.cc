@@ -1,7 +1,9 @@
 #include "base/checksum.h"
 
-#define XXH_INLINE_ALL
+#define XXH_STATIC_LINKING_ONLY
 #include <xxhash.h>
+// Redirects XXH3 to the widest vectors that the processor has: half the time of the SSE2 that we are compiled for.
+#include <xxh_x86dispatch.h>
 
 namespace weir {
 

@@ -21,6 +21,12 @@ class ChainLink final : public BatchSink {
   Operator& next_;
 };
 
+uint32_t RowsInCache(const TypeInfo& type) {
+  constexpr uint32_t kBytes = 12 * 1024;
+  constexpr uint32_t kRowsMin = 16;
+  return std::max(kBytes / type.size_bytes, kRowsMin);
+}
+
 }  // namespace
 
 OperatorChain::OperatorChain(Options options, BatchSink& tail) : options_(std::move(options)), tail_(tail) {
@@ -61,7 +67,12 @@ Status OperatorChain::Open() {
     if (link.keyed_state != nullptr) RETURN_IF_ERROR(RestoreKeyedState(link));
     const StreamNode& node = *(*options_.nodes)[i];
     auto context = std::make_unique<OperatorContext>(*link.runtime, link.next != nullptr ? *link.next : tail_);
-    context->output_rows_max = node.output_type != nullptr ? options_.rows_per_batch(*node.output_type) : 1;
+    if (node.output_type != nullptr) {
+      context->read_rows_max = options_.rows_per_batch(*node.output_type);
+      // A batch that is copied row by row, or read by the next operator, is best read while it is in the first cache.
+      const bool moves_whole = link.next == nullptr && !options_.tail_copies_rows;
+      context->output_rows_max = moves_whole ? context->read_rows_max : std::min(context->read_rows_max, RowsInCache(*node.output_type));
+    }
     context->keyed_state = link.keyed_state.get();
     context->distributor = options_.distributor;
     context->request_work = options_.request_work;

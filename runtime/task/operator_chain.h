@@ -38,6 +38,7 @@ class OperatorChain {
     std::function<void(uint32_t)> request_work;
     std::function<void(int)> wake_on_readable;
     std::function<uint32_t(const TypeInfo&)> rows_per_batch;
+    bool tail_copies_rows = false;            // Each partition behind the chain does (ResultPartition::CopiesRows).
   };
   struct Link {
     const ChainedOperator* description = nullptr;

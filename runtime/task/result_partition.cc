@@ -103,14 +103,18 @@ void ResultPartition::SwitchTimestamps(bool with_timestamps) {
   with_timestamps_ = with_timestamps;
 }
 
+bool ResultPartition::CopiesRows() const {
+  if (options_.kind == PartitionerKind::kGlobal || options_.kind == PartitionerKind::kBroadcast) return false;
+  return channels_.size() > 1 || options_.kind == PartitionerKind::kKeyGroup;
+}
+
 void ResultPartition::Push(RecordBatch batch) {
   if (batch.empty()) return;
   rows_out_ += batch.size();
   if (batch.has_timestamps() != with_timestamps_) SwitchTimestamps(batch.has_timestamps());
   if (options_.kind == PartitionerKind::kBroadcast) return SendFrozen(std::move(batch));
-  const bool one_target = (channels_.size() == 1 && options_.kind != PartitionerKind::kKeyGroup) || options_.kind == PartitionerKind::kGlobal;
   // A batch that is well filled moves as it is; a small one joins others.
-  if (one_target && !batch.has_hashes() && batch.size() >= rows_max_ / 2) return SendWhole(0, std::move(batch));
+  if (!CopiesRows() && !batch.has_hashes() && batch.size() >= rows_max_ / 2) return SendWhole(0, std::move(batch));
   Route(batch);
 }
 

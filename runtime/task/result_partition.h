@@ -62,6 +62,8 @@ class ResultPartition final : public WorkDistributor, private ScatterTarget {
   std::optional<uint32_t> NextRequest() override;
   void Assign(uint32_t consumer, RecordBatch work) override;
 
+  // Rows go to their channels one by one; else a well-filled batch moves as it is.
+  bool CopiesRows() const;
   bool Flushed();
   Status health() const;
   const FlushCounts& flushes() const { return flushes_; }

@@ -78,7 +78,7 @@ class SourceReaderOperator final : public Operator {
 
   void Open(OperatorContext& context) override {
     out_.emplace(TypeOf<T>(), context.output, context.output_rows_max);
-    rows_max_ = context.output_rows_max;
+    rows_max_ = context.read_rows_max;
     request_work_ = context.request_work;
     wake_on_readable_ = context.wake_on_readable;
     reader_ = source_->CreateReader(context.runtime);
