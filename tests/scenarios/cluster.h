@@ -11,8 +11,13 @@
 
 namespace weir::scenarios {
 
-constexpr milliseconds kStartTimeout = std::chrono::seconds(30);
-constexpr milliseconds kJobTimeout = std::chrono::seconds(60);
+#ifdef WEIR_SANITIZED
+constexpr int kSlowness = 5;  // Sanitized daemons take several times as long.
+#else
+constexpr int kSlowness = 1;
+#endif
+constexpr milliseconds kStartTimeout = std::chrono::seconds(30) * kSlowness;
+constexpr milliseconds kJobTimeout = std::chrono::seconds(60) * kSlowness;
 
 struct ClusterOptions {
   uint32_t task_managers = 1;
