@@ -31,12 +31,9 @@ size_t SegmentBytes(uint32_t slots, uint32_t row_bytes) { return RowBytes(slots,
 
 
 // What every group begins with: nothing is found in it, nothing fits into it.
-KeySegment& NoSegment() {
-  static uint16_t empty_tags[kTagsBehind] = {};
-  static KeySegment none;
-  none.tags = empty_tags;
-  return none;
-}
+// Shared by all threads: never written.
+uint16_t no_tags[kTagsBehind] = {};
+constinit KeySegment no_segment{.tags = no_tags};
 
 KeySegment* NewSegment(uint32_t slots, uint32_t depth, uint64_t first_prefix, const RowLayout& layout) {
   auto* const segment = new KeySegment;
@@ -51,7 +48,7 @@ KeySegment* NewSegment(uint32_t slots, uint32_t depth, uint64_t first_prefix, co
 }
 
 void FreeSegment(KeySegment* segment) {
-  if (segment == &NoSegment()) return;
+  if (segment == &no_segment) return;
   ::operator delete(segment->rows, kTableAlignment);
   delete segment;
 }
@@ -100,12 +97,12 @@ RowLayout RowLayout::For(const KeyOps& key, std::vector<StateColumn> columns) {
   return layout;
 }
 
-KeyTable::KeyTable() : directory_{&NoSegment()} {}
+KeyTable::KeyTable() : directory_{&no_segment} {}
 
 KeyTable::KeyTable(KeyTable&& other) noexcept
-    : directory_(std::exchange(other.directory_, {&NoSegment()})), directory_shift_(std::exchange(other.directory_shift_, 63)) {}
+    : directory_(std::exchange(other.directory_, {&no_segment})), directory_shift_(std::exchange(other.directory_shift_, 63)) {}
 
-KeyTable::~KeyTable() { CHECK(directory_.size() == 1 && directory_[0] == &NoSegment()); }
+KeyTable::~KeyTable() { CHECK(directory_.size() == 1 && directory_[0] == &no_segment); }
 
 KeySegment* KeyTable::Next(const KeySegment& segment) const {
   const uint64_t span = uint64_t{1} << (63 - directory_shift_ - segment.depth);  // Entries that stand for it.
@@ -224,7 +221,7 @@ void KeyTable::Destroy(const RowLayout& layout) {
     FreeSegment(segment);
     segment = next;
   }
-  directory_.assign(1, &NoSegment());
+  directory_.assign(1, &no_segment);
   directory_shift_ = 63;
 }
 

@@ -12,9 +12,6 @@
 #include "runtime/task/task_fiber.h"
 #include "taskmanager/worker/crash_handler.h"
 
-// ThreadSanitizer holds signals back until the thread asks for them: one that spins never does.
-#ifndef __SANITIZE_THREAD__
-
 namespace weir {
 namespace {
 
@@ -169,5 +166,3 @@ TEST_F(ThreadStackTest, ASignalFromElsewhereIsIgnored) {
 
 }  // namespace
 }  // namespace weir
-
-#endif  // __SANITIZE_THREAD__
