@@ -20,6 +20,17 @@ class DurableFile {
   // fsync, close, link under the final name, fsync the directory (R6). kAlreadyExists when the name is taken: nothing
   // was replaced. After any error the file is deleted and nothing is retried (R33).
   virtual Status Publish() = 0;
+  // The same under another name in the same file system; parent directories are created as needed.
+  virtual Status PublishAs(const std::string& path) = 0;
+};
+
+// A file opened for reading. It can be read to its end though its name is removed meanwhile. Thread-compatible.
+class ReadableFile {
+ public:
+  virtual ~ReadableFile() = default;
+  virtual uint64_t size_bytes() const = 0;  // When it was opened.
+  // Fills `target` with the `size_bytes` bytes from `offset` on. kCorruption when the file ends before; kUnavailable. Blocks.
+  virtual Status ReadAt(uint64_t offset, char* target, size_t size_bytes) = 0;
 };
 
 // All paths are absolute. Thread-safe. Blocks: never call it on a loop that must not wait.
@@ -27,13 +38,14 @@ class FileSystem {
  public:
   virtual ~FileSystem() = default;
 
-  // Creates parent directories as needed. The temporary name starts with "." and lies in the same directory.
+  // Creates parent directories as needed. The temporary name lies in the same directory, see NameBehindTemporary.
   virtual StatusOr<std::unique_ptr<DurableFile>> Create(const std::string& path) = 0;
 
   // Writes `content` durably under `path` only if nobody has it (R1, link(2) on POSIX). kAlreadyExists when taken.
   virtual Status CreateExclusive(const std::string& path, std::string_view content) = 0;
 
   virtual StatusOr<std::string> ReadFile(const std::string& path) = 0;  // kNotFound; else kUnavailable (R7).
+  virtual StatusOr<std::unique_ptr<ReadableFile>> OpenForReading(const std::string& path) = 0;  // As ReadFile.
   virtual StatusOr<uint64_t> FileSize(const std::string& path) = 0;
   virtual StatusOr<bool> Exists(const std::string& path) = 0;
   virtual StatusOr<std::vector<std::string>> List(const std::string& directory) = 0;  // Names, sorted; missing = empty.
@@ -44,6 +56,10 @@ class FileSystem {
   virtual Status Remove(const std::string& path) = 0;           // Missing is ok.
   virtual Status RemoveDirectory(const std::string& path) = 0;  // With its content; missing is ok.
 };
+
+// The name "file" behind the name ".file.0123456789abcdef" of an unpublished file; empty for any other name. A process that
+// was killed leaves such files; names over 200 bytes are cut in them.
+std::string_view NameBehindTemporary(std::string_view name);
 
 // POSIX files; also right on NFS. Stateless.
 std::unique_ptr<FileSystem> NewPosixFileSystem();

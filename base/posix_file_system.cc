@@ -76,6 +76,30 @@ Status WriteAll(int fd, const std::string& path, std::string_view bytes) {
   return Status::Ok();
 }
 
+Status MakeDirectories(const std::string& directory) {
+  RETURN_IF_ERROR(CheckPath(directory));
+  std::vector<std::string> missing;  // Deepest first.
+  std::string path = directory;
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  struct stat stat {};
+  while (::stat(path.c_str(), &stat) != 0) {
+    if (errno != ENOENT) return UnavailableStatus("stat", path, errno);
+    missing.push_back(path);
+    path = ParentOf(path);
+  }
+  if (!S_ISDIR(stat.st_mode)) return Unavailable("create of directory failed, no directory, path=" + path);
+  // Somebody else may have made the deepest existing one a moment ago and not have fsynced its parent yet. Best effort:
+  // a parent that we may not open was not made by us.
+  if (path != "/") static_cast<void>(SyncDirectory(ParentOf(path)).ok());
+  for (auto made = missing.rbegin(); made != missing.rend(); ++made) {
+    if (::mkdir(made->c_str(), 0755) != 0 && errno != EEXIST) {
+      return UnavailableStatus("create of directory", *made, errno);
+    }
+    RETURN_IF_ERROR(SyncDirectory(ParentOf(*made)));
+  }
+  return Status::Ok();
+}
+
 bool SameFile(const std::string& a, const std::string& b) {
   struct stat stat_a {};
   struct stat stat_b {};
@@ -91,6 +115,8 @@ Status LinkExclusive(const std::string& from, const std::string& to) {
   if (error == EEXIST) return AlreadyExists("file exists, path=" + to);
   return ErrnoStatus("link", to, error);
 }
+
+constexpr size_t kTemporaryDigits = 16;
 
 // "/dir/.name.<16 hex>"; the name is cut so that the result stays a legal one.
 std::string TemporaryPathFor(const std::string& path) {
@@ -117,21 +143,31 @@ class PosixDurableFile final : public DurableFile {
     return status;
   }
 
-  Status Publish() override {
+  Status Publish() override { return PublishUnder(path_); }
+
+  Status PublishAs(const std::string& path) override {
+    Status status = CheckFilePath(path);
+    if (status.ok()) status = MakeDirectories(ParentOf(path));
+    if (status.ok()) return PublishUnder(path);
+    Discard();
+    return status;
+  }
+
+ private:
+  Status PublishUnder(const std::string& path) {
     if (fd_ < 0) return FailedPrecondition("file is published or failed before, path=" + path_);
     Status status = SyncAndClose();
-    if (status.ok()) status = LinkExclusive(temporary_path_, path_);
+    if (status.ok()) status = LinkExclusive(temporary_path_, path);
     if (status.code() == StatusCode::kNotFound) status = Unavailable(status.message());  // The directory went away.
     const bool linked_or_taken = status.ok() || status.code() == StatusCode::kAlreadyExists;
     Discard();
     if (!linked_or_taken) return status;
     // When the name is taken: whoever took it may not have come this far yet, and our caller is about to trust it.
     // A failure leaves the linked file where it is, others may have read it (R5).
-    RETURN_IF_ERROR(SyncDirectory(ParentOf(path_)));
+    RETURN_IF_ERROR(SyncDirectory(ParentOf(path)));
     return status;
   }
 
- private:
   Status SyncAndClose() {
     const int sync_error = ::fsync(fd_) == 0 ? 0 : errno;
     const int close_error = ::close(fd_) == 0 ? 0 : errno;  // Never repeated: the descriptor is gone either way.
@@ -149,8 +185,36 @@ class PosixDurableFile final : public DurableFile {
   }
 
   int fd_;                      // -1 once published or failed.
-  std::string path_;            // The final name.
+  std::string path_;            // The final name, unless another is given.
   std::string temporary_path_;  // Empty once removed.
+};
+
+class PosixReadableFile final : public ReadableFile {
+ public:
+  PosixReadableFile(int fd, std::string path, uint64_t size_bytes) : fd_(fd), path_(std::move(path)), size_bytes_(size_bytes) {}
+  ~PosixReadableFile() override { ::close(fd_); }
+  PosixReadableFile(const PosixReadableFile&) = delete;
+  PosixReadableFile& operator=(const PosixReadableFile&) = delete;
+
+  uint64_t size_bytes() const override { return size_bytes_; }
+
+  Status ReadAt(uint64_t offset, char* target, size_t size_bytes) override {
+    while (size_bytes > 0) {
+      const ssize_t count = ::pread(fd_, target, size_bytes, static_cast<off_t>(offset));
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) return UnavailableStatus("read", path_, errno);
+      if (count == 0) return Corruption("file ends early, path=" + path_ + " offset=" + std::to_string(offset));
+      offset += static_cast<uint64_t>(count);
+      target += count;
+      size_bytes -= static_cast<size_t>(count);
+    }
+    return Status::Ok();
+  }
+
+ private:
+  const int fd_;
+  const std::string path_;
+  const uint64_t size_bytes_;
 };
 
 class PosixFileSystem final : public FileSystem {
@@ -179,6 +243,17 @@ class PosixFileSystem final : public FileSystem {
     return content;
   }
 
+  StatusOr<std::unique_ptr<ReadableFile>> OpenForReading(const std::string& path) override {
+    RETURN_IF_ERROR(CheckPath(path));
+    const int fd = OpenRetrying(path, O_RDONLY);
+    if (fd < 0) return errno == ENOENT ? ErrnoStatus("open", path, ENOENT) : UnavailableStatus("open", path, errno);
+    struct stat stat {};
+    const int error = ::fstat(fd, &stat) == 0 ? 0 : errno;
+    std::unique_ptr<ReadableFile> file = std::make_unique<PosixReadableFile>(fd, path, static_cast<uint64_t>(stat.st_size));
+    if (error != 0) return UnavailableStatus("stat", path, error);
+    return file;
+  }
+
   StatusOr<uint64_t> FileSize(const std::string& path) override {
     RETURN_IF_ERROR(CheckPath(path));
     struct stat stat {};
@@ -197,7 +272,7 @@ class PosixFileSystem final : public FileSystem {
   }
 
   StatusOr<std::vector<std::string>> List(const std::string& directory) override;
-  Status CreateDirectories(const std::string& directory) override;
+  Status CreateDirectories(const std::string& directory) override { return MakeDirectories(directory); }
   Status MoveExclusive(const std::string& from, const std::string& to) override;
 
   // Not made durable: a file that comes back after a power failure is garbage again, and found as such (R18).
@@ -262,30 +337,6 @@ StatusOr<std::vector<std::string>> PosixFileSystem::List(const std::string& dire
   return names;
 }
 
-Status PosixFileSystem::CreateDirectories(const std::string& directory) {
-  RETURN_IF_ERROR(CheckPath(directory));
-  std::vector<std::string> missing;  // Deepest first.
-  std::string path = directory;
-  while (path.size() > 1 && path.back() == '/') path.pop_back();
-  struct stat stat {};
-  while (::stat(path.c_str(), &stat) != 0) {
-    if (errno != ENOENT) return UnavailableStatus("stat", path, errno);
-    missing.push_back(path);
-    path = ParentOf(path);
-  }
-  if (!S_ISDIR(stat.st_mode)) return Unavailable("create of directory failed, no directory, path=" + path);
-  // Somebody else may have made the deepest existing one a moment ago and not have fsynced its parent yet. Best effort:
-  // a parent that we may not open was not made by us.
-  if (path != "/") static_cast<void>(SyncDirectory(ParentOf(path)).ok());
-  for (auto made = missing.rbegin(); made != missing.rend(); ++made) {
-    if (::mkdir(made->c_str(), 0755) != 0 && errno != EEXIST) {
-      return UnavailableStatus("create of directory", *made, errno);
-    }
-    RETURN_IF_ERROR(SyncDirectory(ParentOf(*made)));
-  }
-  return Status::Ok();
-}
-
 Status PosixFileSystem::MoveExclusive(const std::string& from, const std::string& to) {
   RETURN_IF_ERROR(CheckFilePath(from));
   RETURN_IF_ERROR(CheckFilePath(to));
@@ -304,6 +355,14 @@ Status PosixFileSystem::MoveExclusive(const std::string& from, const std::string
 }
 
 }  // namespace
+
+std::string_view NameBehindTemporary(std::string_view name) {
+  if (name.size() < kTemporaryDigits + 3 || name.front() != '.') return {};
+  const std::string_view digits = name.substr(name.size() - kTemporaryDigits);
+  const std::string_view behind = name.substr(1, name.size() - kTemporaryDigits - 2);
+  if (name[behind.size() + 1] != '.' || digits.find_first_not_of("0123456789abcdef") != std::string_view::npos) return {};
+  return behind;
+}
 
 std::unique_ptr<FileSystem> NewPosixFileSystem() { return std::make_unique<PosixFileSystem>(); }
 

@@ -123,6 +123,45 @@ TEST_F(PosixFileSystemTest, PublishIntoADirectoryThatWentAwayFails) {
   EXPECT_EQ((*file)->Publish().code(), StatusCode::kUnavailable);
 }
 
+TEST_F(PosixFileSystemTest, AFileMayGetAnotherNameThanItBeganWith) {
+  auto file = fs_->Create(directory_.Path("a/first"));
+  ASSERT_TRUE((*file)->Append("content").ok());
+  EXPECT_TRUE((*file)->PublishAs(directory_.Path("b/second")).ok());
+  EXPECT_EQ(*fs_->ReadFile(directory_.Path("b/second")), "content");
+  EXPECT_TRUE(fs_->List(directory_.Path("a"))->empty());
+  auto late = fs_->Create(directory_.Path("a/third"));
+  EXPECT_EQ((*late)->PublishAs(directory_.Path("b/second")).code(), StatusCode::kAlreadyExists);
+  auto wrong = fs_->Create(directory_.Path("a/third"));
+  EXPECT_EQ((*wrong)->PublishAs("relative").code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ((*wrong)->PublishAs(directory_.Path("b/third")).code(), StatusCode::kFailedPrecondition);  // R33
+  EXPECT_TRUE(fs_->List(directory_.Path("a"))->empty());
+}
+
+TEST_F(PosixFileSystemTest, TheNameBehindATemporaryOneIsKnown) {
+  auto file = fs_->Create(directory_.Path("1.2-v0-s0-o0-0"));
+  const std::vector<std::string> names = *fs_->List(directory_.path());
+  ASSERT_EQ(names.size(), 1u);
+  EXPECT_EQ(NameBehindTemporary(names[0]), "1.2-v0-s0-o0-0");
+  for (const char* other : {"", ".", "..", "f", "f.0123456789abcdef", ".0123456789abcdef", "..0123456789abcdef", ".f0123456789abcdef",
+                            ".f.0123456789abcde", ".f.0123456789abcdeg", ".f.0123456789ABCDEF"}) {
+    EXPECT_EQ(NameBehindTemporary(other), "") << other;
+  }
+}
+
+TEST_F(PosixFileSystemTest, ReadsPiecesOfAFile) {
+  Write(directory_.Path("file"), "0123456789");
+  auto file = fs_->OpenForReading(directory_.Path("file"));
+  ASSERT_TRUE(file.ok()) << file.status().ToString();
+  EXPECT_EQ((*file)->size_bytes(), 10u);
+  ASSERT_TRUE(fs_->Remove(directory_.Path("file")).ok());
+  std::string piece(4, 'x');
+  EXPECT_TRUE((*file)->ReadAt(6, piece.data(), piece.size()).ok());
+  EXPECT_EQ(piece, "6789");
+  EXPECT_EQ((*file)->ReadAt(7, piece.data(), piece.size()).code(), StatusCode::kCorruption);
+  EXPECT_EQ((*file)->ReadAt(100, piece.data(), 1).code(), StatusCode::kCorruption);
+  EXPECT_TRUE((*file)->ReadAt(10, piece.data(), 0).ok());
+}
+
 TEST_F(PosixFileSystemTest, LongNamesStillGetATemporaryName) {
   const std::string path = directory_.Path(std::string(255, 'n'));
   EXPECT_TRUE(fs_->CreateExclusive(path, "x").ok());
@@ -150,6 +189,9 @@ TEST_F(PosixFileSystemTest, ReadTellsMissingFromUnreachable) {  // R7
   Write(directory_.Path("file"), "x");
   EXPECT_EQ(fs_->ReadFile(directory_.Path("missing")).status().code(), StatusCode::kNotFound);
   EXPECT_EQ(fs_->ReadFile(directory_.Path("file/below")).status().code(), StatusCode::kUnavailable);
+  EXPECT_EQ(fs_->OpenForReading(directory_.Path("missing")).status().code(), StatusCode::kNotFound);
+  EXPECT_EQ(fs_->OpenForReading(directory_.Path("file/below")).status().code(), StatusCode::kUnavailable);
+  EXPECT_EQ(fs_->OpenForReading("relative").status().code(), StatusCode::kInvalidArgument);
   EXPECT_EQ(fs_->ReadFile(directory_.path()).status().code(), StatusCode::kUnavailable);
   EXPECT_EQ(fs_->FileSize(directory_.Path("missing")).status().code(), StatusCode::kNotFound);
   EXPECT_EQ(fs_->FileSize(directory_.Path("file/below")).status().code(), StatusCode::kUnavailable);

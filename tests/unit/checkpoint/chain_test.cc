@@ -183,6 +183,7 @@ TEST_F(ChainTest, R1AStaleListingIsOnlyAHint) {
     StatusOr<std::unique_ptr<DurableFile>> Create(const std::string& path) override { return target_.Create(path); }
     Status CreateExclusive(const std::string& path, std::string_view content) override { return target_.CreateExclusive(path, content); }
     StatusOr<std::string> ReadFile(const std::string& path) override { return target_.ReadFile(path); }
+    StatusOr<std::unique_ptr<ReadableFile>> OpenForReading(const std::string& path) override { return target_.OpenForReading(path); }
     StatusOr<uint64_t> FileSize(const std::string& path) override { return target_.FileSize(path); }
     StatusOr<bool> Exists(const std::string& path) override { return target_.Exists(path); }
     StatusOr<std::vector<std::string>> List(const std::string&) override { return std::vector<std::string>{"00000000000000000002", ".tmp", "pruned"}; }

@@ -58,6 +58,12 @@ class MemoryFileSystem final : public FileSystem {
     if (file == files_.end()) return NotFound("path=" + path);
     return file->second;
   }
+  // Each read of the file is a kRead, too.
+  StatusOr<std::unique_ptr<ReadableFile>> OpenForReading(const std::string& path) override {
+    StatusOr<std::string> content = ReadFile(path);
+    if (!content.ok()) return content.status();
+    return std::unique_ptr<ReadableFile>(std::make_unique<MemoryReadableFile>(*this, path, std::move(*content)));
+  }
   StatusOr<uint64_t> FileSize(const std::string& path) override {
     const auto file = files_.find(path);
     if (file == files_.end()) return NotFound("path=" + path);
@@ -110,13 +116,14 @@ class MemoryFileSystem final : public FileSystem {
       content_.append(bytes);
       return Status::Ok();
     }
-    Status Publish() override {
-      if (failed_ || generation_ != owner_.generation_) return Unavailable("file is gone, path=" + path_);
-      const FileFault fault = owner_.Ask(FileOperation::kPublish, path_);
+    Status Publish() override { return PublishAs(path_); }
+    Status PublishAs(const std::string& path) override {
+      if (failed_ || generation_ != owner_.generation_) return Unavailable("file is gone, path=" + path);
+      const FileFault fault = owner_.Ask(FileOperation::kPublish, path);
       failed_ = true;  // Once only (R33).
-      if (fault == FileFault::kFail || fault == FileFault::kFailLate) return Unavailable("injected, path=" + path_);
-      if (!owner_.files_.try_emplace(path_, content_).second) return AlreadyExists("path=" + path_);
-      return fault == FileFault::kFailAfter ? Unavailable("injected after the fact, path=" + path_) : Status::Ok();
+      if (fault == FileFault::kFail || fault == FileFault::kFailLate) return Unavailable("injected, path=" + path);
+      if (!owner_.files_.try_emplace(path, content_).second) return AlreadyExists("path=" + path);
+      return fault == FileFault::kFailAfter ? Unavailable("injected after the fact, path=" + path) : Status::Ok();
     }
 
    private:
@@ -125,6 +132,24 @@ class MemoryFileSystem final : public FileSystem {
     const uint64_t generation_;
     std::string content_;
     bool failed_ = false;
+  };
+
+  class MemoryReadableFile final : public ReadableFile {
+   public:
+    MemoryReadableFile(MemoryFileSystem& owner, std::string path, std::string content)
+        : owner_(owner), path_(std::move(path)), content_(std::move(content)) {}
+    uint64_t size_bytes() const override { return content_.size(); }
+    Status ReadAt(uint64_t offset, char* target, size_t size_bytes) override {
+      if (owner_.Ask(FileOperation::kRead, path_) != FileFault::kNone) return Unavailable("injected, path=" + path_);
+      if (offset > content_.size() || size_bytes > content_.size() - offset) return Corruption("file ends early, path=" + path_);
+      content_.copy(target, size_bytes, offset);
+      return Status::Ok();
+    }
+
+   private:
+    MemoryFileSystem& owner_;
+    const std::string path_;
+    const std::string content_;
   };
 
   FileFault Ask(FileOperation operation, const std::string& path) {
