@@ -1,6 +1,7 @@
 #include <weir/state/key_table.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <new>
 
@@ -15,6 +16,9 @@ constexpr uint32_t kSlotsMin = 8;
 constexpr uint32_t kSlotsMax = 8'192;
 constexpr uint32_t kSegmentBytesMax = 256 * 1024;
 constexpr uint32_t kDoublingSlotsMax = 2'048;
+// Reserved segments of large rows may be larger than grown ones: the fewer rows, the more their number varies.
+constexpr uint32_t kReservedSlotsMax = 1'024;
+constexpr uint32_t kReservedBytesMax = 1024 * 1024;
 constexpr uint32_t kTagsBehind = 8;  // Empty ones behind the last slot, since tags are read eight at a time.
 constexpr uint32_t kDirectoryDepthMax = 17;  // Hash bits 47..63; those below are the position's.
 
@@ -29,6 +33,10 @@ size_t TagBytes(uint32_t slots) { return (size_t{SlotEnd(slots)} + kTagsBehind) 
 
 size_t SegmentBytes(uint32_t slots, uint32_t row_bytes) { return RowBytes(slots, row_bytes) + TagBytes(slots); }
 
+// A miss looks at some 13 tags at this load, a hit at 3.
+bool IsOverloaded(uint64_t used, uint64_t slots) { return used * 16 > slots * 13; }
+
+uint64_t SlotsFor(uint64_t rows) { return (rows * 16 + 12) / 13; }
 
 // What every group begins with: nothing is found in it, nothing fits into it.
 // Shared by all threads: never written.
@@ -130,8 +138,7 @@ uint32_t KeyTable::TryInsert(KeySegment& segment, uint64_t hash, uint16_t bits) 
   if (slot >= segment.slot_end) return KeySegment::kNone;
   // A deleted mark is used again whatever the load: a key that is cleared and set while all are visited never moves a row.
   if (segment.tags[slot] == KeySegment::kEmpty) {
-    // At 13/16 a miss looks at some 13 tags, a hit at 3.
-    if (uint64_t{segment.used + 1} * 16 > uint64_t{segment.slots} * 13) return KeySegment::kNone;
+    if (IsOverloaded(uint64_t{segment.used} + 1, segment.slots)) return KeySegment::kNone;
     ++segment.used;
   }
   ++segment.live;
@@ -143,6 +150,26 @@ void KeyTable::Erase(KeySegment& segment, uint32_t slot) {
   DCHECK(segment.occupied(slot));
   segment.tags[slot] = KeySegment::kDeleted;
   --segment.live;
+}
+
+void KeyTable::Reserve(uint64_t rows, const RowLayout& layout) {
+  CHECK(size() == 0);
+  Destroy(layout);
+  if (rows == 0) return;
+  const uint32_t slots_max = std::max(layout.segment_slots_max, std::min(kReservedSlotsMax, kReservedBytesMax / std::max(1u, layout.size_bytes)));
+  uint32_t depth = 0;
+  uint64_t rows_max = rows;  // In one segment: with several of them six standard deviations above the mean.
+  while (SlotsFor(rows_max) > slots_max && depth < kDirectoryDepthMax) {
+    const double mean = std::ldexp(static_cast<double>(rows), -static_cast<int>(++depth));
+    rows_max = static_cast<uint64_t>(mean + 6 * std::sqrt(mean)) + 6;
+  }
+  const uint64_t slots = std::clamp<uint64_t>(SlotsFor(rows_max), kSlotsMin, kSlotsMax * 16);  // Less only for billions of rows in one group.
+  directory_.assign(size_t{1} << depth, nullptr);
+  directory_shift_ = 63 - depth;
+  for (size_t i = 0; i < directory_.size(); ++i) {
+    const uint64_t first_prefix = depth == 0 ? 0 : i << (64 - depth);
+    directory_[i] = NewSegment(static_cast<uint32_t>(slots), depth, first_prefix, layout);
+  }
 }
 
 void KeyTable::Grow(uint64_t hash, const RowLayout& layout) {

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "state/backend/restore_room.h"
 
 namespace weir {
 namespace {
@@ -18,7 +19,6 @@ std::string_view Encoded(const TypeInfo& type, const std::byte* value, ByteWrite
 }
 
 }  // namespace
-
 
 KeyedStateStore::KeyedStateStore(uint32_t key_group_start, uint32_t key_group_end, uint32_t max_parallelism)
     : tables_(key_group_end - key_group_start + 1), groups_(key_group_start, key_group_end, max_parallelism, tables_.data()) {
@@ -40,7 +40,7 @@ void KeyGroupTables::DieOfForeignKeyGroup(uint32_t key_group, uint32_t start, ui
   std::abort();
 }
 
-void KeyedStateStore::InsertRow() {
+void KeyedStateStore::PlaceRow() {
   const uint32_t group_index = KeyGroup(hash_) - groups_.start();
   while ((slot_ = KeyTable::TryInsert(*segment_, hash_, 0)) == KeySegment::kNone) {
     // The segment under the cursor may not move its rows: its rest is written first.
@@ -54,6 +54,10 @@ void KeyedStateStore::InsertRow() {
   // A row born ahead of the cursor is not part of the running full snapshot.
   if (walking_ && kind_ == SnapshotKind::kFull && AheadOfCursor(group_index, *segment_, slot_)) tag |= walk_bit_;
   Select(slot_);
+}
+
+void KeyedStateStore::InsertRow() {
+  PlaceRow();
   layout_.key->type->copy_construct(row_, key_, 1);
   if (layout_.presence_offset != 0) std::memset(row_ + layout_.presence_offset, 0, 4);
 }
@@ -72,9 +76,13 @@ void KeyedStateStore::ClearValue(uint32_t column) {
   if (!HasValue(column)) return;
   if (walking_) SaveBeforeWrite();
   if (tracking_) RememberCleared(column);
-  std::byte* const row = CurrentRow();
   const StateColumn& state = layout_.columns[column];
-  state.type->destroy(row + state.offset, 1);
+  state.type->destroy(CurrentRow() + state.offset, 1);
+  ForgetValue(column);
+}
+
+void KeyedStateStore::ForgetValue(uint32_t column) {
+  std::byte* const row = CurrentRow();
   uint32_t presence = 0;
   if (layout_.presence_offset != 0) {
     std::memcpy(&presence, row + layout_.presence_offset, 4);
@@ -219,69 +227,5 @@ bool KeyedStateStore::WriteSlice(size_t bytes_max) {
   sink_ = nullptr;
   return true;
 }
-
-// Decodes the key into the scratch and makes it current. On an error nothing is left constructed.
-Status KeyedStateStore::SelectDecoded(uint32_t column, std::string_view key) {
-  CHECK(!walking_);
-  if (column >= layout_.columns.size()) return Corruption("snapshot names an unknown state, index=" + std::to_string(column));
-  if (restore_scratch_ == nullptr) restore_scratch_ = std::make_unique<RecordScratch>(layout_);
-  std::byte* const decoded = restore_scratch_->key();
-  ByteReader reader(key);
-  if (!layout_.key->type->decode(decoded, 1, reader)) return Corruption("key in a snapshot does not decode, state=" + layout_.columns[column].name);
-  const uint64_t hash = layout_.key->hash(decoded);
-  if (!reader.AtEnd() || KeyGroup(hash) - groups_.start() >= tables_.size()) {
-    layout_.key->type->destroy(decoded, 1);
-    return Corruption("record in a snapshot does not belong to its key group, state=" + layout_.columns[column].name);
-  }
-  SelectErased(decoded, hash);
-  return Status::Ok();
-}
-
-Status KeyedStateStore::Restore(uint32_t column, std::string_view key, std::string_view value) {
-  if (Status status = SelectDecoded(column, key); !status.ok()) return status;
-  const TypeInfo& type = *layout_.columns[column].type;
-  std::byte* const decoded = restore_scratch_->value();
-  ByteReader reader(value);
-  Status status;
-  if (!type.decode(decoded, 1, reader)) {
-    status = Corruption("record in a snapshot does not decode, state=" + layout_.columns[column].name);
-  } else {
-    if (reader.AtEnd()) {
-      bool constructed = false;
-      void* const place = BeginWrite(column, constructed);
-      if (constructed) type.destroy(place, 1);
-      type.move_construct(place, decoded, 1);
-    } else {
-      status = Corruption("record in a snapshot is longer than what it holds, state=" + layout_.columns[column].name);
-    }
-    type.destroy(decoded, 1);
-  }
-  layout_.key->type->destroy(restore_scratch_->key(), 1);
-  Select(KeySegment::kNone);
-  return status;
-}
-
-Status KeyedStateStore::RestoreCleared(uint32_t column, std::string_view key) {
-  if (Status status = SelectDecoded(column, key); !status.ok()) return status;
-  ClearValue(column);
-  layout_.key->type->destroy(restore_scratch_->key(), 1);
-  Select(KeySegment::kNone);
-  return Status::Ok();
-}
-
-void KeyedStateStore::SelectErased(const void* key, uint64_t hash) {
-  segment_ = &Table(hash).Segment(hash);
-  key_ = key;
-  hash_ = hash;
-  Select(segment_->Find(hash, layout_.size_bytes, [this, key](const std::byte* row) { return layout_.key->equal(row, key); }));
-}
-
-RecordScratch::RecordScratch(const RowLayout& layout) : value_offset_((layout.key->type->size_bytes + 63) / 64 * 64) {
-  size_t value_bytes = 1;
-  for (const StateColumn& column : layout.columns) value_bytes = std::max<size_t>(value_bytes, column.type->size_bytes);
-  block_ = static_cast<std::byte*>(::operator new(value_offset_ + value_bytes, std::align_val_t{64}));
-}
-
-RecordScratch::~RecordScratch() { ::operator delete(block_, std::align_val_t{64}); }
 
 }  // namespace weir

@@ -126,6 +126,9 @@ class KeyTable {
   KeySegment* Next(const KeySegment& segment) const;  // Null behind the last one.
 
   // ---- Changes ----
+  // Makes all segments for `rows` rows at once: as many rows whose hashes are spread evenly go in without growth. Their
+  // slots are then 55 % full or more, unless a row is larger than 512 bytes. Requires: no rows are there.
+  void Reserve(uint64_t rows, const RowLayout& layout);
   // A free slot for a key that is absent, its tag set with `bits` of the snapshot; the caller constructs the row. kNone
   // when the segment has to grow first.
   static uint32_t TryInsert(KeySegment& segment, uint64_t hash, uint16_t bits);

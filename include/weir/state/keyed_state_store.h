@@ -37,21 +37,6 @@ class SnapshotRecordSink {
   virtual void Value(uint32_t key_group, uint32_t column, std::string_view key, std::string_view value) = 0;
 };
 
-// Raw room for one decoded key and value, at restore only.
-class RecordScratch {
- public:
-  explicit RecordScratch(const RowLayout& layout);
-  ~RecordScratch();
-  RecordScratch(const RecordScratch&) = delete;
-  RecordScratch& operator=(const RecordScratch&) = delete;
-  std::byte* key() { return block_; }
-  std::byte* value() { return block_ + value_offset_; }
-
- private:
-  const size_t value_offset_;
-  std::byte* block_ = nullptr;
-};
-
 // Where the table of a hash is. A small value; the tables belong to a KeyedStateStore.
 class KeyGroupTables {
  public:
@@ -184,12 +169,18 @@ class KeyedStateStore {
   // Serializes about `bytes_max` bytes; true when the snapshot is complete.
   bool WriteSlice(size_t bytes_max);
   bool snapshotting() const { return walking_; }
-  // Records of snapshots, oldest first. kCorruption when one does not decode.
+  // Before a base with so many rows of the key group is restored: makes their table at once, and voids hints. `rows` is
+  // what memory is taken for: the caller bounds it. Nothing happens when the group has rows. Requires: the group is in the
+  // range, no walk is running.
+  void Reserve(uint32_t key_group, uint64_t rows);
+  // Records of snapshots, oldest first; the next snapshot must be a full one. kCorruption when one does not decode: what
+  // was restored so far is of no use then.
   Status Restore(uint32_t column, std::string_view key, std::string_view value);
   Status RestoreCleared(uint32_t column, std::string_view key);
 
  private:
   friend class KeyedStateStorePeer;  // Of tests: sets the bits.
+  class RestoreRoom;
 
   template <class K>
   void Find(const K& key) {
@@ -200,10 +191,11 @@ class KeyedStateStore {
     row_ = slot != KeySegment::kNone ? segment_->row(slot, layout_.size_bytes) : nullptr;
   }
   void InsertRow();
+  void PlaceRow();                    // Without its content.
   bool MarkPresent(uint32_t column);  // Whether it was present before.
-  void SelectErased(const void* key, uint64_t hash);
   void SaveBeforeWrite();
   void RememberCleared(uint32_t column);
+  void ForgetValue(uint32_t column);  // Destroyed before; the row goes with its last value.
   void WriteRow(uint32_t group_index, const KeySegment& segment, uint32_t slot);
   void PassSlot();
   void FinishSegment();
@@ -236,7 +228,7 @@ class KeyedStateStore {
   size_t slice_bytes_ = 0;                  // Written in the running slice.
   ByteWriter key_bytes_;
   ByteWriter value_bytes_;
-  std::unique_ptr<RecordScratch> restore_scratch_;
+  std::unique_ptr<RestoreRoom> restore_room_;  // From the first restored record on.
 };
 
 }  // namespace weir

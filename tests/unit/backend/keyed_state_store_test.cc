@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <random>
 
@@ -148,6 +149,93 @@ TEST(KeyedStateStoreRestoreTest, RefusesDamagedRecords) {
   EXPECT_EQ(fixture.store.Restore(0, key.view().substr(1), value.view()).code(), StatusCode::kCorruption);
   EXPECT_EQ(fixture.store.Restore(0, key.view(), value.view().substr(0, 3)).code(), StatusCode::kCorruption);
   EXPECT_EQ(fixture.store.Restore(0, key.view(), std::string(value.view()) + "x").code(), StatusCode::kCorruption);
+}
+
+// Whatever was wrong: what came before is there, and nothing of the damaged record.
+TEST_P(KeyedStateStoreTest, ADamagedRecordLeavesTheOthersWhole) {
+  Fixture fixture(GetParam());
+  ByteWriter key;
+  Serde<std::string>::Encode("a key that takes memory of its own", key);
+  ByteWriter value;
+  Serde<std::string>::Encode("a value that takes memory of its own", value);
+  const std::string damaged(value.view().substr(0, 9));
+  EXPECT_EQ(fixture.store.Restore(0, key.view(), damaged).code(), StatusCode::kCorruption);
+  EXPECT_EQ(fixture.Content(), Model());
+  for (uint32_t column = 0; column < GetParam(); ++column) ASSERT_TRUE(fixture.store.Restore(column, key.view(), value.view()).ok());
+  EXPECT_EQ(fixture.store.Restore(0, key.view(), damaged).code(), StatusCode::kCorruption);
+  Model expected;
+  for (uint32_t column = 1; column < GetParam(); ++column) {
+    expected["a key that takes memory of its own"][column] = "a value that takes memory of its own";
+  }
+  EXPECT_EQ(fixture.Content(), expected);
+}
+
+struct Flag {
+  bool set = false;
+  bool operator==(const Flag&) const = default;
+};
+
+TEST(KeyedStateStoreRestoreTest, RefusesABoolThatIsNone) {
+  KeyedStateStore store(0, 127, 128);
+  store.SetLayout(KeyOpsOf<uint64_t>(), {{"flag", &TypeOf<Flag>()}});
+  const std::string key(8, '\7');
+  EXPECT_TRUE(store.Restore(0, key, std::string(1, '\1')).ok());
+  EXPECT_EQ(store.Restore(0, key, std::string(1, '\2')).code(), StatusCode::kCorruption);
+  EXPECT_EQ(store.Restore(0, key, std::string(2, '\1')).code(), StatusCode::kCorruption);
+  EXPECT_EQ(store.Restore(0, key.substr(1), std::string(1, '\1')).code(), StatusCode::kCorruption);
+}
+
+template <size_t kBytes>
+struct Wide {
+  std::array<uint8_t, kBytes> bytes{};
+};
+
+// Restores `rows` rows into tables made for them. Yields the bytes of memory for each byte of keys and values.
+template <size_t kBytes>
+double RestoreReserved(uint64_t rows, std::mt19937_64& random) {
+  constexpr uint32_t kMaxParallelism = 2;
+  std::vector<uint64_t> keys(rows);
+  std::array<uint64_t, kMaxParallelism> rows_of{};
+  for (uint64_t& key : keys) {
+    key = random();
+    ++rows_of[HashKey(key) % kMaxParallelism];
+  }
+  KeyedStateStore store(0, kMaxParallelism - 1, kMaxParallelism);
+  store.SetLayout(KeyOpsOf<uint64_t>(), {{"wide", &TypeOf<Wide<kBytes>>()}});
+  for (uint32_t group = 0; group < kMaxParallelism; ++group) store.Reserve(group, rows_of[group]);
+  const uint64_t moves = store.moves();
+  const std::string value(kBytes, 'v');
+  for (const uint64_t& key : keys) {
+    EXPECT_TRUE(store.Restore(0, {reinterpret_cast<const char*>(&key), sizeof(key)}, value).ok());
+  }
+  EXPECT_EQ(store.moves(), moves) << rows << " rows with values of " << kBytes << " bytes have moved";
+  EXPECT_EQ(store.row_count(), rows);
+  return static_cast<double>(store.memory_bytes()) / static_cast<double>(rows * (8 + kBytes));
+}
+
+TEST(KeyedStateStoreReserveTest, TablesMadeForTheirRowsNeverGrowAndAreNotSparse) {
+  const uint64_t seed = std::random_device()();
+  std::printf("seed %lu\n", seed);
+  std::mt19937_64 random(seed);
+  for (int i = 0; i < 6; ++i) {
+    EXPECT_LT(RestoreReserved<8>(100'000 + random() % 300'000, random), 2.0) << "bytes per byte of keys and values";
+    EXPECT_LT(RestoreReserved<100>(50'000 + random() % 150'000, random), 2.0);
+    EXPECT_LT(RestoreReserved<500>(10'000 + random() % 30'000, random), 2.0);
+    RestoreReserved<4'000>(500 + random() % 2'000, random);
+    RestoreReserved<8>(500 + random() % 20'000, random);
+  }
+}
+
+TEST(KeyedStateStoreReserveTest, AGroupThatWasEmptiedCanBeReservedAndGrowsOn) {
+  Fixture fixture(1);
+  for (int i = 0; i < 5'000; ++i) fixture.Put("key-" + std::to_string(i), 0, "value");
+  for (int i = 0; i < 5'000; ++i) fixture.Clear("key-" + std::to_string(i), 0);
+  const uint64_t moves = fixture.store.moves();
+  for (uint32_t group = 0; group < 128; ++group) fixture.store.Reserve(group, group % 3 * 50);
+  EXPECT_GT(fixture.store.moves(), moves) << "hints are void";
+  for (int i = 0; i < 50'000; ++i) fixture.Put("key-" + std::to_string(i), 0, std::to_string(i));
+  for (uint32_t group = 0; group < 128; ++group) fixture.store.Reserve(group, 10);
+  EXPECT_EQ(fixture.Content(), fixture.model) << "rows stay";
 }
 
 // Growth moves one segment: beyond its first rows a table stays close to full, and keys are visited once each.
