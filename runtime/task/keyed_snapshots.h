@@ -15,7 +15,7 @@
 namespace weir {
 
 // Keeps the chain of base and deltas, and merges deltas in the background. A merged file must carry the name of a
-// checkpoint that can still name it (retention.h), so it is made in memory and written with the next snapshot.
+// checkpoint that can still name it (retention.h), so it is published with the next snapshot, and temporary until then.
 // Shared by the task and the snapshot pool, whichever ends later.
 class KeyedSnapshots : public std::enable_shared_from_this<KeyedSnapshots> {
  public:
@@ -25,19 +25,19 @@ class KeyedSnapshots : public std::enable_shared_from_this<KeyedSnapshots> {
   SnapshotChain& chain() { return chain_; }
 
   // ---- Thread: the strand of the task's uploads ----
-  // Begins a merge on the pool when one is due and none is under way.
-  void StartMergeIfDue(FileSystem& files, ThreadPool& pool);
-  // Writes what a merge has made, if one is done: from now on snapshots stand on it.
+  // Begins a merge on the pool when one is due and none is under way. `options` has the path that the file would have by now.
+  void StartMergeIfDue(FileSystem& files, ThreadPool& pool, SnapshotFileWriter::Options options);
+  // Whether a merge is done, well or not.
   bool HasMerged() const;
-  void WriteMerged(FileSystem& files, SnapshotFileWriter::Options options);
+  // Requires: HasMerged. Publishes what was made under `path`: from now on snapshots stand on it.
+  void PublishMerged(const std::string& path);
 
  private:
-
   const SnapshotHeader header_;
   SnapshotChain chain_;
   std::optional<SnapshotChain::Merge> merge_;  // Out on the pool, or made.
   mutable std::mutex mutex_;                   // Guards made_.
-  std::optional<StatusOr<std::vector<SnapshotBlock>>> made_;
+  std::optional<StatusOr<std::unique_ptr<SnapshotFileWriter>>> made_;
 };
 
 }  // namespace weir

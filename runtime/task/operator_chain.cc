@@ -5,8 +5,8 @@
 
 #include "base/check.h"
 #include "base/status_macros.h"
+#include "runtime/task/keyed_restore.h"
 #include "state/checkpoint/operator_state_file.h"
-#include "state/checkpoint/snapshot_reader.h"
 #include "state/checkpoint/state_bytes.h"
 
 namespace weir {
@@ -98,46 +98,9 @@ Status OperatorChain::RestoreKeyedState(Link& link) {
   const OperatorSubtaskState* const state = RestoredStateOf(*link.description);
   if (state == nullptr) return Status::Ok();
   const JobVertex& vertex = *options_.vertex;
-  const KeyGroupRange own = KeyGroupRangeOf(vertex.max_parallelism, vertex.parallelism, options_.subtask);
-  const RowLayout& layout = link.keyed_state->layout();
-  const std::string where = "operator \"" + link.description->name + "\"";
-  for (const KeyedStateHandle& handle : state->keyed) {
-    ASSIGN_OR_RETURN(std::string content, ReadStateBytes(*options_.files, handle.bytes));
-    ASSIGN_OR_RETURN(const SnapshotReader reader, SnapshotReader::Open(std::move(content)));
-    const SnapshotHeader& header = reader.header();
-    if (header.max_parallelism != vertex.max_parallelism) {
-      return FailedPrecondition(where + " was saved with max parallelism " + std::to_string(header.max_parallelism) + ", now it is " +
-                                std::to_string(vertex.max_parallelism));
-    }
-    if (header.key_schema != link.description->key_schema) {
-      return FailedPrecondition(where + " was saved with keys of " + header.key_schema + ", now they are " + link.description->key_schema);
-    }
-    // Saved states by their index there; UINT32_MAX for one that the job does not declare any more.
-    std::vector<uint32_t> column_of(header.states.size(), UINT32_MAX);
-    for (size_t saved = 0; saved < header.states.size(); ++saved) {
-      for (uint32_t column = 0; column < layout.columns.size(); ++column) {
-        if (layout.columns[column].name != header.states[saved].name) continue;
-        const std::string schema = layout.columns[column].type->schema();
-        if (schema != header.states[saved].schema) {
-          return FailedPrecondition("state \"" + header.states[saved].name + "\" of " + where + " was saved as " + header.states[saved].schema +
-                                    ", now it is " + schema);
-        }
-        column_of[saved] = column;
-      }
-    }
-    SnapshotReader::Cursor cursor = reader.Records(own);
-    while (cursor.Next()) {
-      const SnapshotRecord& record = cursor.record();
-      const uint32_t column = column_of[record.state_index];
-      if (column == UINT32_MAX) continue;
-      switch (record.kind) {
-        case SnapshotRecordKind::kValue: RETURN_IF_ERROR(link.keyed_state->Restore(column, record.key, record.value)); break;
-        case SnapshotRecordKind::kTombstone: RETURN_IF_ERROR(link.keyed_state->RestoreCleared(column, record.key)); break;
-        case SnapshotRecordKind::kRangeTombstone: return Corruption(where + " has no state that is cleared by range");
-      }
-    }
-  }
-  return Status::Ok();
+  const KeyedRestoreTarget target{link.description->name, link.description->key_schema, vertex.max_parallelism,
+                                  KeyGroupRangeOf(vertex.max_parallelism, vertex.parallelism, options_.subtask)};
+  return weir::RestoreKeyedState(*options_.files, state->keyed, target, *link.keyed_state);
 }
 
 StatusOr<std::vector<std::string>> OperatorChain::RestoredItems(const ChainedOperator& op, std::string_view name) const {

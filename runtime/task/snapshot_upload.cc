@@ -108,7 +108,7 @@ void SnapshotUpload::Finish(Keyed& keyed) {
     if (bytes.ok()) chain.OnDurable(keyed.number, {keyed.snapshots->header().key_groups, std::move(*bytes)});
   }
   if (!keyed.status.ok()) chain.OnFailed(keyed.number);
-  if (keyed.snapshots->HasMerged()) keyed.snapshots->WriteMerged(storage_.files, NextFile(keyed.operator_index));
+  if (keyed.snapshots->HasMerged()) keyed.snapshots->PublishMerged(NextFile(keyed.operator_index).path);
   StatusOr<std::vector<KeyedStateHandle>> handles = chain.HandlesOf(keyed.number);
   if (status_.ok()) status_ = keyed.status.ok() ? handles.status() : keyed.status;
   if (handles.ok()) StateOf(keyed.id).keyed = std::move(*handles);
@@ -126,7 +126,7 @@ void SnapshotUpload::FinishAll() {
   } else {
     done_(status_, async_us);
   }
-  for (Keyed& keyed : keyed_) keyed.snapshots->StartMergeIfDue(storage_.files, storage_.pool);
+  for (Keyed& keyed : keyed_) keyed.snapshots->StartMergeIfDue(storage_.files, storage_.pool, NextFile(keyed.operator_index));
   keyed_.clear();
 }
 

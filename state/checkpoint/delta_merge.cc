@@ -1,10 +1,12 @@
 #include "state/checkpoint/delta_merge.h"
 
+#include <algorithm>
 #include <tuple>
 #include <unordered_map>
 
 #include "base/check.h"
 #include "base/checksum.h"
+#include "base/status_macros.h"
 
 namespace weir {
 namespace {
@@ -24,42 +26,77 @@ bool Covers(const SnapshotRecord& range, const Unit& unit) {
   return range.state_index == unit.state_index && (range.key.empty() || range.key == unit.key) && unit.name_space.starts_with(range.name_space);
 }
 
-void MergeGroup(const std::vector<SnapshotReader>& deltas, uint32_t key_group, std::vector<SnapshotBlock>& blocks) {
-  std::unordered_map<Unit, SnapshotRecord, UnitHash> newest;
-  std::vector<SnapshotRecord> ranges;
-  for (const SnapshotReader& delta : deltas) {
-    SnapshotReader::Cursor cursor = delta.Records({key_group, key_group});
-    while (cursor.Next()) {
-      const SnapshotRecord& record = cursor.record();
+// One key group of all snapshots.
+struct MergedGroup {
+  KeyGroupRecords content;
+  std::vector<const SnapshotRecord*> ranges;                         // Oldest first.
+  std::unordered_map<Unit, const SnapshotRecord*, UnitHash> newest;  // Newer than every range that would cover it.
+
+  Status Read(const std::vector<SnapshotReader>& snapshots, uint32_t key_group) {
+    for (const SnapshotReader& snapshot : snapshots) RETURN_IF_ERROR(snapshot.ReadKeyGroup(key_group, content));
+    newest.reserve(content.records.size());
+    for (const SnapshotRecord& record : content.records) {
       if (record.kind == SnapshotRecordKind::kRangeTombstone) {
         std::erase_if(newest, [&](const auto& entry) { return Covers(record, entry.first); });
-        ranges.push_back(record);
+        ranges.push_back(&record);
       } else {
-        newest.insert_or_assign(Unit{record.state_index, record.key, record.name_space}, record);
+        newest.insert_or_assign(Unit{record.state_index, record.key, record.name_space}, &record);
       }
     }
+    return Status::Ok();
   }
+};
+
+Status Write(uint32_t key_group, const std::vector<const SnapshotRecord*>& records, const SnapshotBlockConsumer& consume) {
   BlockBuilder builder;
-  const auto append = [&](const SnapshotRecord& record) {
+  for (const SnapshotRecord* const record : records) {
     if (!builder.started()) builder.Start(key_group);
-    builder.Append(record);
-    if (builder.full()) blocks.push_back(builder.Finish());
-  };
-  // What is left of the others is newer than every range that would cover it.
-  for (const SnapshotRecord& range : ranges) append(range);
-  for (const auto& [unit, record] : newest) append(record);
-  if (builder.started()) blocks.push_back(builder.Finish());
+    builder.Append(*record);
+    if (builder.full()) RETURN_IF_ERROR(consume(builder.Finish()));
+  }
+  return builder.started() ? consume(builder.Finish()) : Status::Ok();
+}
+
+// Calls `choose` for each key group, which yields the records to write.
+Status MergeGroups(const std::vector<SnapshotReader>& snapshots, const SnapshotBlockConsumer& consume,
+                   std::vector<const SnapshotRecord*> (*choose)(MergedGroup&)) {
+  CHECK(!snapshots.empty());
+  const SnapshotHeader& header = snapshots.front().header();
+  for (const SnapshotReader& snapshot : snapshots) {
+    if (!(snapshot.header() == header)) return Corruption("snapshots that are to be merged have different headers");
+  }
+  for (uint32_t key_group = header.key_groups.start; key_group <= header.key_groups.end; ++key_group) {
+    MergedGroup group;
+    RETURN_IF_ERROR(group.Read(snapshots, key_group));
+    RETURN_IF_ERROR(Write(key_group, choose(group), consume));
+  }
+  return Status::Ok();
+}
+
+std::vector<const SnapshotRecord*> RangesAndNewest(MergedGroup& group) {
+  std::vector<const SnapshotRecord*> records = std::move(group.ranges);
+  records.reserve(records.size() + group.newest.size());
+  for (const auto& [unit, record] : group.newest) records.push_back(record);
+  return records;
+}
+
+std::vector<const SnapshotRecord*> SortedValues(MergedGroup& group) {
+  std::vector<const SnapshotRecord*> records;
+  for (const auto& [unit, record] : group.newest) {
+    if (record->kind == SnapshotRecordKind::kValue) records.push_back(record);
+  }
+  std::sort(records.begin(), records.end(), [](const SnapshotRecord* a, const SnapshotRecord* b) {
+    return std::tie(a->key, a->state_index, a->name_space) < std::tie(b->key, b->state_index, b->name_space);
+  });
+  return records;
 }
 
 }  // namespace
 
-std::vector<SnapshotBlock> MergeDeltas(const std::vector<SnapshotReader>& deltas) {
-  CHECK(!deltas.empty());
-  const SnapshotHeader& header = deltas.front().header();
-  for (const SnapshotReader& delta : deltas) CHECK(delta.header() == header);
-  std::vector<SnapshotBlock> blocks;
-  for (uint32_t group = header.key_groups.start; group <= header.key_groups.end; ++group) MergeGroup(deltas, group, blocks);
-  return blocks;
+Status MergeDeltas(const std::vector<SnapshotReader>& deltas, const SnapshotBlockConsumer& consume) { return MergeGroups(deltas, consume, &RangesAndNewest); }
+
+Status MergeIntoBase(const std::vector<SnapshotReader>& base_and_deltas, const SnapshotBlockConsumer& consume) {
+  return MergeGroups(base_and_deltas, consume, &SortedValues);
 }
 
 }  // namespace weir

@@ -1,6 +1,7 @@
-// Merges consecutive deltas of one operator into one that does the same.
+// Merges consecutive snapshots of one operator into one that does the same.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "state/checkpoint/snapshot_reader.h"
@@ -8,8 +9,16 @@
 
 namespace weir {
 
-// Blocks by key group, ascending: for each unit the newest record of `deltas` (oldest first), tombstones included, since
-// the base may still hold what they clear. Requires: at least one delta, and equal headers. Thread-safe; no I/O.
-std::vector<SnapshotBlock> MergeDeltas(const std::vector<SnapshotReader>& deltas);
+// Takes the blocks of the result, key groups ascending. Its error ends the merge.
+using SnapshotBlockConsumer = std::function<Status(SnapshotBlock)>;
+
+// Both hold one key group of all their snapshots at a time, however large the whole is. Their snapshots (at least one) are
+// given oldest first and have equal headers; else kCorruption, as for any damage. Thread-safe. Block on reads.
+
+// For each unit its newest record, tombstones included, since the base may still hold what they clear.
+Status MergeDeltas(const std::vector<SnapshotReader>& deltas, const SnapshotBlockConsumer& consume);
+
+// A base and all deltas since it, as a new base: the values that are left, by key, state and namespace.
+Status MergeIntoBase(const std::vector<SnapshotReader>& base_and_deltas, const SnapshotBlockConsumer& consume);
 
 }  // namespace weir

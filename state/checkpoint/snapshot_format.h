@@ -16,11 +16,13 @@ namespace weir {
 inline constexpr std::string_view kSnapshotMagic = "WEIRKEYS";
 inline constexpr std::string_view kSnapshotEndMagic = "WEIRKEND";
 inline constexpr std::string_view kSnapshotHashName = "xxh3-64";
-inline constexpr uint32_t kSnapshotVersion = 1;
+inline constexpr uint32_t kSnapshotVersion = 2;
 inline constexpr uint32_t kSnapshotBlockMagic = 0x4b4c4257;
 inline constexpr size_t kSnapshotBlockHeaderBytes = 16;
 inline constexpr size_t kSnapshotFooterBytes = 40;
 inline constexpr size_t kSnapshotBlockBytesTarget = 64 * 1024;
+inline constexpr size_t kSnapshotRecordBytesMin = 4;  // A tombstone of an empty key.
+inline constexpr size_t kSnapshotIndexEntryBytes = 20;
 inline constexpr uint64_t kSnapshotBlockBytesMax = uint64_t{1} << 31;
 
 // One state of an operator as its snapshot describes it (R22, R26).
@@ -62,6 +64,7 @@ struct SnapshotBlockEntry {
   uint32_t key_group = 0;
   uint64_t offset = 0;
   uint32_t size_bytes = 0;  // Header and checksum included.
+  uint32_t record_count = 0;
 };
 
 }  // namespace weir

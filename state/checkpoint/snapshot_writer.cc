@@ -88,7 +88,7 @@ Status SnapshotFileWriter::AddBlock(SnapshotBlock block) {
   CHECK(block.bytes.size() >= kSnapshotBlockHeaderBytes);
   const uint64_t checksum = Checksum64(block.bytes);
   AppendFixed(block.bytes, checksum);
-  index_.push_back({block.key_group, offset_, static_cast<uint32_t>(block.bytes.size())});
+  index_.push_back({block.key_group, offset_, static_cast<uint32_t>(block.bytes.size()), block.record_count});
   return Write(block.bytes);
 }
 
@@ -116,6 +116,7 @@ std::string SnapshotFileWriter::EncodeIndexAndFooter() {
     AppendFixed(index, entry.key_group);
     AppendFixed(index, entry.offset);
     AppendFixed(index, entry.size_bytes);
+    AppendFixed(index, entry.record_count);
   }
   AppendFixed(index, Checksum64(index));
   const uint64_t index_offset = offset_;
@@ -126,20 +127,22 @@ std::string SnapshotFileWriter::EncodeIndexAndFooter() {
   return index;
 }
 
-StatusOr<StateBytes> SnapshotFileWriter::Finish() {
+StatusOr<StateBytes> SnapshotFileWriter::FinishAs(const std::string& path) {
+  CHECK(!path.empty());
   RETURN_IF_ERROR(Write(EncodeIndexAndFooter()));
+  const uint64_t checksum = checksum_.Digest();  // Of all but the end: who reads the footer knows the whole file.
   std::string end;
-  AppendFixed(end, checksum_.Digest());
+  AppendFixed(end, checksum);
   end.append(kSnapshotEndMagic);
   RETURN_IF_ERROR(Write(end));
-  StateBytes bytes{.path = {}, .inline_bytes = {}, .size_bytes = offset_, .checksum = checksum_.Digest()};
+  StateBytes bytes{.path = {}, .inline_bytes = {}, .size_bytes = offset_, .checksum = checksum};
   if (file_ == nullptr) {
     bytes.inline_bytes = std::move(buffer_);
     return bytes;
   }
   RETURN_IF_ERROR(file_->Append(buffer_));
-  RETURN_IF_ERROR(file_->Publish());
-  bytes.path = options_.path;
+  RETURN_IF_ERROR(path == options_.path ? file_->Publish() : file_->PublishAs(path));
+  bytes.path = path;
   return bytes;
 }
 

@@ -61,8 +61,10 @@ class SnapshotFileWriter {
 
   // Requires: the block's key group lies in the header's range.
   Status AddBlock(SnapshotBlock block);
-  // Completes the snapshot. Ok means durable under the path, or inline and not written at all. Once.
-  StatusOr<StateBytes> Finish();
+  // Completes the snapshot. Ok means durable under the path, or inline and not written at all. Once, one of the two.
+  StatusOr<StateBytes> Finish() { return FinishAs(options_.path); }
+  // The same under a path that was not known when writing began.
+  StatusOr<StateBytes> FinishAs(const std::string& path);
 
  private:
   Status Write(std::string_view bytes);

@@ -5,6 +5,23 @@
 #include "base/status_macros.h"
 
 namespace weir {
+namespace {
+
+class InlineFile final : public ReadableFile {
+ public:
+  explicit InlineFile(std::string content) : content_(std::move(content)) {}
+  uint64_t size_bytes() const override { return content_.size(); }
+  Status ReadAt(uint64_t offset, char* target, size_t size_bytes) override {
+    if (offset > content_.size() || size_bytes > content_.size() - offset) return Corruption("inline state ends early");
+    content_.copy(target, size_bytes, offset);
+    return Status::Ok();
+  }
+
+ private:
+  const std::string content_;
+};
+
+}  // namespace
 
 StatusOr<StateBytes> WriteStateBytes(FileSystem& file_system, const std::string& path, std::string content,
                                      uint64_t inline_size_bytes_max) {
@@ -19,6 +36,20 @@ StatusOr<StateBytes> WriteStateBytes(FileSystem& file_system, const std::string&
   RETURN_IF_ERROR(file->Publish());
   bytes.path = path;
   return bytes;
+}
+
+StatusOr<std::unique_ptr<ReadableFile>> OpenStateBytes(FileSystem& file_system, const StateBytes& bytes) {
+  std::unique_ptr<ReadableFile> file;
+  if (bytes.path.empty()) {
+    file = std::make_unique<InlineFile>(bytes.inline_bytes);
+  } else {
+    ASSIGN_OR_RETURN(file, file_system.OpenForReading(bytes.path));
+  }
+  if (file->size_bytes() != bytes.size_bytes) {
+    return Corruption("state differs from its handle, path=" + (bytes.path.empty() ? "(inline)" : bytes.path) +
+                      " size=" + std::to_string(file->size_bytes()) + " expected=" + std::to_string(bytes.size_bytes));
+  }
+  return file;
 }
 
 StatusOr<std::string> ReadStateBytes(FileSystem& file_system, const StateBytes& bytes) {

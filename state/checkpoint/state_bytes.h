@@ -1,6 +1,7 @@
 // Writes and reads the bytes behind a state handle.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -14,7 +15,12 @@ namespace weir {
 StatusOr<StateBytes> WriteStateBytes(FileSystem& file_system, const std::string& path, std::string content,
                                      uint64_t inline_size_bytes_max);
 
-// kCorruption when size or checksum differ from the handle's (R6); kNotFound and kUnavailable as the file system says. Blocks.
+// The bytes behind a handle, to be read in pieces. kCorruption when their number differs from the handle's; who reads them
+// checks the rest. kNotFound and kUnavailable as the file system says. Blocks.
+StatusOr<std::unique_ptr<ReadableFile>> OpenStateBytes(FileSystem& file_system, const StateBytes& bytes);
+
+// Not for keyed snapshots (SnapshotReader). kCorruption when size or checksum differ from the handle's (R6); kNotFound and
+// kUnavailable as the file system says. Blocks.
 StatusOr<std::string> ReadStateBytes(FileSystem& file_system, const StateBytes& bytes);
 
 }  // namespace weir

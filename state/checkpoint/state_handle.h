@@ -14,7 +14,7 @@ struct StateBytes {
   std::string path;          // Absolute; empty = inline.
   std::string inline_bytes;  // Only when path is empty.
   uint64_t size_bytes = 0;
-  uint64_t checksum = 0;     // XXH3-64 of the whole content.
+  uint64_t checksum = 0;     // XXH3-64 of the whole content; of a keyed snapshot the one in its footer.
   bool operator==(const StateBytes&) const = default;
 };
 

@@ -175,10 +175,10 @@ void SimTask::TryRestore() {
 Status SimTask::Restore() {
   for (const OperatorSubtaskState& state : restore_.state.operators) {
     for (const KeyedStateHandle& handle : state.keyed) {
-      ASSIGN_OR_RETURN(std::string content, ReadStateBytes(context_.files, handle.bytes));
-      ASSIGN_OR_RETURN(const SnapshotReader reader, SnapshotReader::Open(std::move(content)));
+      ASSIGN_OR_RETURN(const SnapshotReader reader, SnapshotReader::Open(context_.files, handle.bytes));
       SnapshotReader::Cursor cursor = reader.Records(handle.key_groups);
       while (cursor.Next()) counts_[FromBytes<uint32_t>(cursor.record().key)] = FromBytes<uint64_t>(cursor.record().value);
+      RETURN_IF_ERROR(cursor.status());
     }
     for (const OperatorStateHandle& handle : state.operator_state) {
       ASSIGN_OR_RETURN(std::string content, ReadStateBytes(context_.files, handle.bytes));

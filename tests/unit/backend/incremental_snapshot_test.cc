@@ -197,12 +197,16 @@ class RandomRun {
     if (!merge.has_value()) return;
     std::vector<SnapshotReader> readers;
     for (const KeyedStateHandle& part : merge->parts) {
-      StatusOr<SnapshotReader> reader = SnapshotReader::Open(part.bytes.inline_bytes);
+      StatusOr<SnapshotReader> reader = SnapshotReader::Open(no_files_, part.bytes);
       ASSERT_TRUE(reader.ok()) << reader.status().ToString();
       readers.push_back(std::move(*reader));
     }
     std::optional<KeyedStateHandle> merged;
-    if (random_() % 5 != 0) merged = FileSink(columns_, false).Write(MergeDeltas(readers));
+    if (random_() % 5 != 0) {
+      std::vector<SnapshotBlock> blocks;
+      ASSERT_TRUE(MergeDeltas(readers, [&](SnapshotBlock block) { return blocks.push_back(std::move(block)), Status::Ok(); }).ok());
+      merged = FileSink(columns_, false).Write(std::move(blocks));
+    }
     chain_->EndMerge(*merge, std::move(merged));
   }
 
@@ -223,6 +227,13 @@ class RandomRun {
     completed_.reset();
   }
 
+  // Sometimes too little, which must do no harm.
+  void Reserve(const SnapshotReader& base, KeyedStateStore& store) {
+    for (uint32_t group = kGroups.start; group <= kGroups.end; ++group) {
+      if (random_() % 4 != 0) store.Reserve(group, base.SizeOf(group).record_count / (1 + random_() % 2));
+    }
+  }
+
   // A store with what the handles hold, null when that is not `expected`.
   std::unique_ptr<KeyedStateStore> RestoredFrom(const std::vector<KeyedStateHandle>& handles, const Model& expected) {
     std::unique_ptr<KeyedStateStore> current = std::move(store_);
@@ -232,8 +243,9 @@ class RandomRun {
     store_ = std::move(current);
     chain_ = std::move(chain);
     for (const KeyedStateHandle& handle : handles) {
-      StatusOr<SnapshotReader> reader = SnapshotReader::Open(handle.bytes.inline_bytes);
+      StatusOr<SnapshotReader> reader = SnapshotReader::Open(no_files_, handle.bytes);
       EXPECT_TRUE(reader.ok()) << reader.status().ToString();
+      if (&handle == &handles.front()) Reserve(*reader, *restored);
       SnapshotReader::Cursor cursor = reader->Records(kGroups);
       while (cursor.Next()) {
         const SnapshotRecord& record = cursor.record();
@@ -241,6 +253,7 @@ class RandomRun {
                                                                         : restored->RestoreCleared(record.state_index, record.key);
         EXPECT_TRUE(status.ok()) << status.ToString();
       }
+      EXPECT_TRUE(cursor.status().ok()) << cursor.status().ToString();
     }
     Model content;
     restored->ForEachKey([&](const void* key) {
@@ -254,6 +267,7 @@ class RandomRun {
   }
 
   const Mutant mutant_;
+  testing::MemoryFileSystem no_files_;  // Everything is inline.
   std::mt19937 random_;
   const uint32_t columns_;
   uint64_t key_count_;
