@@ -229,7 +229,11 @@ void JobMaster::Apply(const SchedulerAction::Any& action) {
         } else if constexpr (std::is_same_v<Action, SchedulerAction::ScheduleTick>) {
           After(chosen.at_ms, [this] { Raise(SchedulerEvent::Tick{Jitter()}); });
         } else if constexpr (std::is_same_v<Action, SchedulerAction::JobEnded>) {
-          if (chosen.status == JobStatus::kFinished) storage_->DeleteCheckpoints();
+          if (chosen.status == JobStatus::kFinished) {
+            storage_->DeleteCheckpoints();
+          } else {
+            storage_->DeleteUnpublished();
+          }
           end_time_ms_ = clock_.WallMillis();
           cluster_.JobEnded(submission_.id);
         } else if constexpr (std::is_same_v<Action, SchedulerAction::MessageIgnored>) {

@@ -97,16 +97,12 @@ void JobStorage::PruneNow(AttemptId running) {
   for (const auto& [id, retained] : published_) facts.retained.push_back(retained);
 
   if (const Status pruned = chain_.Prune(options_.retained_max); !pruned.ok()) LOG_WARN("Old chain records stay, error={}", pruned.ToString());
-  const StatusOr<std::vector<std::string>> names = files_.List(layout_.job_directory());
-  if (!names.ok()) return;
   std::map<std::string, int64_t> still_unreferenced;
-  for (const std::string& name : *names) {
-    const StatusOr<CheckpointId> id = CheckpointLayout::ParseCheckpointDirectoryName(name);
-    if (!id.ok()) continue;
-    const std::string directory = layout_.CheckpointDirectory(*id);
+  for (const CheckpointId id : CheckpointDirectories()) {
+    const std::string directory = layout_.CheckpointDirectory(id);
     const StatusOr<std::vector<std::string>> files = files_.List(directory);
     if (!files.ok()) continue;
-    if (files->empty() && !published_.contains(*id) && !published_.empty() && *id < published_.begin()->first) {
+    if (files->empty() && !published_.contains(id) && !published_.empty() && id < published_.begin()->first) {
       if (const Status removed = files_.RemoveDirectory(directory); !removed.ok()) LOG_WARN("Empty checkpoint directory stays, error={}", removed.ToString());
     }
     for (const std::string& file : *files) {
@@ -151,15 +147,37 @@ void JobStorage::TryTerminal(TerminalEntry entry, std::function<void(bool)> done
   });
 }
 
+// Those that there are; none when they cannot be listed.
+std::vector<CheckpointId> JobStorage::CheckpointDirectories() {
+  std::vector<CheckpointId> ids;
+  const StatusOr<std::vector<std::string>> names = files_.List(layout_.job_directory());
+  if (!names.ok()) return ids;
+  for (const std::string& name : *names) {
+    const StatusOr<CheckpointId> id = CheckpointLayout::ParseCheckpointDirectoryName(name);
+    if (id.ok()) ids.push_back(*id);
+  }
+  return ids;
+}
+
 void JobStorage::DeleteCheckpoints() {
   Enqueue([this] {
-    const StatusOr<std::vector<std::string>> names = files_.List(layout_.job_directory());
-    if (!names.ok()) return;
-    for (const std::string& name : *names) {
-      const StatusOr<CheckpointId> id = CheckpointLayout::ParseCheckpointDirectoryName(name);
-      if (!id.ok()) continue;
-      if (const Status removed = files_.RemoveDirectory(layout_.CheckpointDirectory(*id)); !removed.ok()) {
+    for (const CheckpointId id : CheckpointDirectories()) {
+      if (const Status removed = files_.RemoveDirectory(layout_.CheckpointDirectory(id)); !removed.ok()) {
         LOG_WARN("Checkpoint of a finished job stays, error={}", removed.ToString());
+      }
+    }
+  });
+}
+
+void JobStorage::DeleteUnpublished() {
+  Enqueue([this] {
+    for (const CheckpointId id : CheckpointDirectories()) {
+      const std::string directory = layout_.CheckpointDirectory(id);
+      const StatusOr<std::vector<std::string>> files = files_.List(directory);
+      if (!files.ok()) continue;
+      for (const std::string& file : *files) {
+        if (NameBehindTemporary(file).empty()) continue;
+        if (const Status removed = files_.Remove(directory + "/" + file); !removed.ok()) LOG_WARN("Unpublished file stays, error={}", removed.ToString());
       }
     }
   });

@@ -46,6 +46,8 @@ class JobStorage : public std::enable_shared_from_this<JobStorage> {
   void WriteTerminal(TerminalEntry::State state, const std::string& reason, std::function<void(bool written)> done);
   // After the terminal record: removes all checkpoints of the job.
   void DeleteCheckpoints();
+  // After the terminal record, where checkpoints are kept: removes what killed processes left unpublished among them.
+  void DeleteUnpublished();
 
   std::string CheckpointPath(CheckpointId id) const { return layout_.CheckpointDirectory(id); }
 
@@ -54,6 +56,7 @@ class JobStorage : public std::enable_shared_from_this<JobStorage> {
   void Retry();
   StatusOr<Opened> OpenNow(const std::string& restore_path);
   void PruneNow(AttemptId running);
+  std::vector<CheckpointId> CheckpointDirectories();
   void TryTerminal(TerminalEntry entry, std::function<void(bool)> done);
 
   const Options options_;

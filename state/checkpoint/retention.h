@@ -37,6 +37,10 @@ struct RetentionFacts {
 // A file carries the id of the first checkpoint that may name it, and a snapshot names every delta since its base. So
 // what the newest retained checkpoint does not name, and is not newer than it, no later snapshot will name. Files newer
 // than it stay while the attempt that wrote them runs, though their own checkpoint was aborted.
+//
+// An unpublished file (NameBehindTemporary) is still being written, or was left by a process that was killed. It stays
+// while its attempt runs, since a merge of deltas may last for several checkpoints; a _metadata until it or a newer one
+// is retained.
 std::vector<std::string> DeletableFiles(const CheckpointLayout& layout, const RetentionFacts& facts);
 
 }  // namespace weir

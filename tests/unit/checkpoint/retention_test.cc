@@ -41,6 +41,20 @@ TEST_F(RetentionTest, R18ADeltaOfAnAbortedCheckpointStaysWhileItsAttemptRuns) {
   EXPECT_THAT(DeletableFiles(layout_, Facts({File(6, 1)})), ElementsAre(File(6, 1)));
 }
 
+TEST_F(RetentionTest, R18WhatAKilledAttemptLeftUnpublishedGoes) {
+  const auto unpublished = [](const std::string& path) {
+    const size_t slash = path.rfind('/');
+    return path.substr(0, slash + 1) + "." + path.substr(slash + 1) + ".0123456789abcdef";
+  };
+  const std::string metadata = layout_.MetadataPath({5});
+  const std::string later_metadata = layout_.MetadataPath({6});
+  EXPECT_THAT(DeletableFiles(layout_, Facts({unpublished(File(6, 1)), unpublished(File(3, 1)), unpublished(metadata)})),
+              ElementsAre(unpublished(File(6, 1)), unpublished(File(3, 1)), unpublished(metadata)));
+  // A merge that began with checkpoint 3 may still be writing, and a later checkpoint may be about to be published.
+  EXPECT_THAT(DeletableFiles(layout_, Facts({unpublished(File(3, 2)), unpublished(File(6, 3)), unpublished(later_metadata)})), IsEmpty());
+  EXPECT_THAT(DeletableFiles(layout_, Facts({layout_.job_directory() + "/chk-3/.notes.0123456789abcdef", layout_.job_directory() + "/chk-3/.notes"})), IsEmpty());
+}
+
 TEST_F(RetentionTest, R18FilesOfAPendingCheckpointStay) {
   RetentionFacts facts = Facts({File(4, 1)});
   facts.pending = {{4}};

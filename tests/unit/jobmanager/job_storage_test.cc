@@ -45,9 +45,41 @@ class JobStorageTest : public ::testing::Test {
   EventLoop loop_{"test"};
   ThreadPool pool_{{.name = "io", .thread_count = 1, .queue_count_max = 1}};
   std::promise<void> release_;
+  // What a process that was killed had not published yet.
+  std::string LeaveUnpublished(uint64_t checkpoint, AttemptId attempt) {
+    std::string path = CheckpointLayout("/checkpoints", job_).StateFilePath({{checkpoint}, attempt, {}, 0, 0});
+    path.insert(path.rfind('/') + 1, ".");
+    path += ".0123456789abcdef";
+    files_.files()[path] = "half a file";
+    return path;
+  }
+  // All storage work that was begun is done after it.
+  void Settle() {
+    std::promise<void> settled;
+    OnLoop([&] { storage_->Open("", [&](const StatusOr<JobStorage::Opened>&) { settled.set_value(); }); });
+    settled.get_future().wait();
+  }
+
+  const JobId job_ = JobId::Random();
   std::shared_ptr<JobStorage> storage_ =
-      std::make_shared<JobStorage>(JobStorage::Options{"/checkpoints", JobId::Random(), LeaderEpoch{1}}, files_, pool_, loop_, clock_);
+      std::make_shared<JobStorage>(JobStorage::Options{"/checkpoints", job_, LeaderEpoch{1}, 1, 0}, files_, pool_, loop_, clock_);
 };
+
+TEST_F(JobStorageTest, R18UnpublishedFilesOfAttemptsThatAreOverAreDeleted) {
+  const std::string old = LeaveUnpublished(3, {LeaderEpoch{1}, 0});
+  const std::string running = LeaveUnpublished(3, {LeaderEpoch{1}, 1});
+  Settle();
+  OnLoop([&] { storage_->Prune({LeaderEpoch{1}, 1}); });
+  Settle();
+  EXPECT_FALSE(files_.files().contains(old));
+  EXPECT_TRUE(files_.files().contains(running));
+  const std::string published = CheckpointLayout("/checkpoints", job_).StateFilePath({{3}, {LeaderEpoch{1}, 1}, {}, 0, 0});
+  files_.files()[published] = "kept";
+  OnLoop([&] { storage_->DeleteUnpublished(); });
+  Settle();
+  EXPECT_FALSE(files_.files().contains(running));
+  EXPECT_TRUE(files_.files().contains(published));
+}
 
 TEST_F(JobStorageTest, WorkThatAFullPoolRefusesIsDoneLaterAndInItsOrder) {
   FillPool();
