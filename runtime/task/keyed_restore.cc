@@ -43,6 +43,7 @@ StatusOr<std::vector<uint32_t>> ColumnsOf(const SnapshotHeader& header, const Ke
 
 // What the record of a key and its smallest value takes in a file at least.
 uint64_t RecordBytesMin(const RowLayout& layout) {
+  if (layout.packed_bytes != 0) return layout.packed_bytes;
   uint64_t value_bytes = UINT64_MAX;
   for (const StateColumn& column : layout.columns) value_bytes = std::min<uint64_t>(value_bytes, column.type->image ? column.type->size_bytes : 0);
   return kSnapshotRecordBytesMin + (layout.key->type->image ? layout.key->type->size_bytes : 0) + (layout.columns.empty() ? 0 : value_bytes);

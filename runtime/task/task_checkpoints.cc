@@ -38,7 +38,10 @@ SnapshotHeader HeaderOf(const OperatorChain::Link& link, uint32_t max_parallelis
 
 class TaskCheckpoints::BlockSink final : public SnapshotRecordSink {
  public:
-  BlockSink(SnapshotUpload& upload, uint32_t operator_index) : upload_(upload), operator_index_(operator_index) {}
+  BlockSink(SnapshotUpload& upload, uint32_t operator_index, const RowLayout& layout)
+      : upload_(upload),
+        operator_index_(operator_index),
+        packed_{0, layout.key->type->size_bytes, layout.packed_bytes != 0 ? layout.packed_bytes - layout.key->type->size_bytes : 0} {}
 
   void Cleared(StateTombstones tombstones) override { upload_.AddCleared(operator_index_, std::move(tombstones)); }
   void Value(uint32_t key_group, uint32_t column, std::string_view key, std::string_view value) override {
@@ -52,6 +55,12 @@ class TaskCheckpoints::BlockSink final : public SnapshotRecordSink {
     block.Append({column, SnapshotRecordKind::kValue, key, {}, value});
     if (block.full()) upload_.AddBlock(operator_index_, block.Finish());
   }
+  PackedRun* Packed(uint32_t key_group) override {
+    BlockBuilder& block = blocks_[key_group];
+    if (block.started() && block.full()) upload_.AddBlock(operator_index_, block.Finish());
+    if (!block.started()) block.StartPacked(key_group, packed_);
+    return &block.run();
+  }
   void Finish() {
     for (auto& [key_group, block] : blocks_) {
       if (block.started()) upload_.AddBlock(operator_index_, block.Finish());
@@ -63,6 +72,7 @@ class TaskCheckpoints::BlockSink final : public SnapshotRecordSink {
  private:
   SnapshotUpload& upload_;
   const uint32_t operator_index_;
+  const PackedShape packed_;  // Of a layout that has one.
   std::map<uint32_t, BlockBuilder> blocks_;  // By key group; bounded by the task's range.
   BlockBuilder* last_ = nullptr;
   uint32_t last_group_ = 0;
@@ -122,7 +132,7 @@ void TaskCheckpoints::BeginKeyed(Running& running, uint32_t link_index) {
   OperatorChain::Link& link = chain_.links()[link_index];
   const SnapshotChain::Begun begun = snapshots_[link_index]->chain().Begin();
   running.upload->BeginKeyed(link.description->id, link_index, snapshots_[link_index], begun.number);
-  running.sinks[link_index] = std::make_unique<BlockSink>(*running.upload, link_index);
+  running.sinks[link_index] = std::make_unique<BlockSink>(*running.upload, link_index, link.keyed_state->layout());
   using Kind = KeyedStateStore::SnapshotKind;
   link.keyed_state->BeginSnapshot(begun.is_base ? Kind::kFull : Kind::kDelta, *running.sinks[link_index]);
 }

@@ -100,6 +100,11 @@ RowLayout RowLayout::For(const KeyOps& key, std::vector<StateColumn> columns) {
     offset = layout.presence_offset + sizeof(uint32_t);
   }
   layout.size_bytes = AlignUp(offset, alignment);
+  constexpr uint32_t kPackedBytesMin = 8;  // A reader bounds the number of records by the size of their block.
+  constexpr uint32_t kPackedBytesMax = 4'096;
+  if (columns.size() == 1 && offset >= kPackedBytesMin && offset <= kPackedBytesMax && key.type->image && columns[0].type->image && columns[0].offset == key.type->size_bytes) {
+    layout.packed_bytes = offset;
+  }
   layout.segment_slots_max = std::clamp(kSegmentBytesMax / std::max(1u, layout.size_bytes), 64u, kSlotsMax);
   layout.columns = std::move(columns);
   return layout;

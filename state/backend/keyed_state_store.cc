@@ -140,6 +140,7 @@ void KeyedStateStore::BeginSnapshot(SnapshotKind kind, SnapshotRecordSink& sink)
   CHECK(!walking_);
   CHECK(kind == SnapshotKind::kFull || tracking_);
   walking_ = true;
+  run_ = nullptr;
   kind_ = kind;
   sink_ = &sink;
   cursor_group_ = 0;
@@ -163,6 +164,7 @@ void KeyedStateStore::SaveBeforeWrite() {
 
 void KeyedStateStore::WriteRow(uint32_t group_index, const KeySegment& segment, uint32_t slot) {
   const std::byte* const row = segment.row(slot, layout_.size_bytes);
+  if (layout_.packed_bytes != 0 && WritePacked(group_index, row)) return;
   const std::string_view key = Encoded(*layout_.key->type, row, key_bytes_);
   for (uint32_t column = 0; column < layout_.columns.size(); ++column) {
     if (!layout_.Present(row, column)) continue;
@@ -171,6 +173,23 @@ void KeyedStateStore::WriteRow(uint32_t group_index, const KeySegment& segment, 
     sink_->Value(groups_.start() + group_index, column, key, value);
     slice_bytes_ += key.size() + value.size();
   }
+}
+
+bool KeyedStateStore::WritePacked(uint32_t group_index, const std::byte* row) {
+  if (run_ == nullptr || run_group_ != group_index || run_->at == run_->end) {
+    run_ = sink_->Packed(groups_.start() + group_index);
+    run_group_ = group_index;
+    if (run_ == nullptr) return false;
+  }
+  const uint32_t size_bytes = layout_.packed_bytes;
+  if (size_bytes == 16) {
+    std::memcpy(run_->at, row, 16);
+  } else {
+    std::memcpy(run_->at, row, size_bytes);
+  }
+  run_->at += size_bytes;
+  slice_bytes_ += size_bytes;
+  return true;
 }
 
 // Writes what the snapshot needs of the slot under the cursor, and settles its bits.

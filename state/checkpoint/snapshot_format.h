@@ -18,6 +18,7 @@ inline constexpr std::string_view kSnapshotEndMagic = "WEIRKEND";
 inline constexpr std::string_view kSnapshotHashName = "xxh3-64";
 inline constexpr uint32_t kSnapshotVersion = 2;
 inline constexpr uint32_t kSnapshotBlockMagic = 0x4b4c4257;
+inline constexpr uint32_t kSnapshotPackedMagic = 0x4b4c4250;
 inline constexpr size_t kSnapshotBlockHeaderBytes = 16;
 inline constexpr size_t kSnapshotFooterBytes = 40;
 inline constexpr size_t kSnapshotBlockBytesTarget = 64 * 1024;
@@ -58,6 +59,15 @@ struct SnapshotRecord {
   std::string_view value;  // Empty unless kValue.
   bool operator==(const SnapshotRecord&) const = default;
 };
+
+// What all records of a packed block have in common; none has a namespace, all are values.
+struct PackedShape {
+  uint32_t state_index = 0;
+  uint32_t key_bytes = 0;
+  uint32_t value_bytes = 0;
+  uint32_t record_bytes() const { return key_bytes + value_bytes; }
+};
+inline constexpr size_t kPackedShapeBytes = 12;
 
 // Where a block lies in its file.
 struct SnapshotBlockEntry {

@@ -15,7 +15,25 @@ constexpr uint64_t kBlockBytesMin = kSnapshotBlockHeaderBytes + sizeof(uint64_t)
 
 }  // namespace
 
-bool SnapshotBlockRecords::Next(SnapshotRecord& record) {
+SnapshotBlockRecords::SnapshotBlockRecords(std::string_view records, uint32_t record_count, size_t state_count, bool packed)
+    : in_(records), left_(record_count), state_count_(state_count), packed_(packed) {
+  if (!packed) return;
+  shape_ = {in_.Get<uint32_t>(), in_.Get<uint32_t>(), in_.Get<uint32_t>()};
+  if (shape_.state_index >= state_count) in_.Fail();
+}
+
+bool SnapshotBlockRecords::NextPacked(SnapshotRecord& record) {
+  if (left_ == 0 || !in_.ok()) return false;
+  --left_;
+  record.state_index = shape_.state_index;
+  record.kind = SnapshotRecordKind::kValue;
+  record.key = in_.GetRaw(shape_.key_bytes);
+  record.name_space = {};
+  record.value = in_.GetRaw(shape_.value_bytes);
+  return in_.ok();
+}
+
+bool SnapshotBlockRecords::NextPlain(SnapshotRecord& record) {
   if (left_ == 0 || !in_.ok()) return false;
   --left_;
   const uint64_t state_index = in_.GetVarint();
@@ -139,7 +157,7 @@ Status SnapshotReader::ReadBlock(const SnapshotBlockEntry& entry, std::string& b
   const uint32_t key_group = in.Get<uint32_t>();
   const uint32_t record_count = in.Get<uint32_t>();
   const uint32_t records_bytes = in.Get<uint32_t>();
-  if (magic != kSnapshotBlockMagic || key_group != entry.key_group || record_count != entry.record_count ||
+  if ((magic != kSnapshotBlockMagic && magic != kSnapshotPackedMagic) || key_group != entry.key_group || record_count != entry.record_count ||
       records_bytes != covered.size() - kSnapshotBlockHeaderBytes) {
     return Wrong(entry.offset, "a block header");
   }
@@ -150,7 +168,8 @@ Status SnapshotReader::ReadBlock(const SnapshotBlockEntry& entry, std::string& b
 }
 
 SnapshotBlockRecords SnapshotReader::RecordsOf(const SnapshotBlockEntry& entry, std::string_view block) const {
-  return {block.substr(kSnapshotBlockHeaderBytes, block.size() - kBlockBytesMin), entry.record_count, header_.states.size()};
+  const bool packed = ByteReader(block).Get<uint32_t>() == kSnapshotPackedMagic;
+  return {block.substr(kSnapshotBlockHeaderBytes, block.size() - kBlockBytesMin), entry.record_count, header_.states.size(), packed};
 }
 
 Status SnapshotReader::ReadKeyGroup(uint32_t key_group, KeyGroupRecords& group) const {

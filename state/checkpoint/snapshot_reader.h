@@ -16,17 +16,23 @@ namespace weir {
 class SnapshotBlockRecords {
  public:
   SnapshotBlockRecords() = default;
-  SnapshotBlockRecords(std::string_view records, uint32_t record_count, size_t state_count) : in_(records), left_(record_count), state_count_(state_count) {}
+  // Of a packed block `records` begins with the shape.
+  SnapshotBlockRecords(std::string_view records, uint32_t record_count, size_t state_count, bool packed);
 
   // False at the end, or where the bytes are no record of a known state.
-  bool Next(SnapshotRecord& record);
+  bool Next(SnapshotRecord& record) { return packed_ ? NextPacked(record) : NextPlain(record); }
   // Requires: Next returned false. Whether the records that were promised, and nothing else, were there.
   bool complete() const { return in_.ok() && in_.AtEnd() && left_ == 0; }
 
  private:
+  bool NextPlain(SnapshotRecord& record);
+  bool NextPacked(SnapshotRecord& record);
+
   ByteReader in_{{}};
   uint32_t left_ = 0;
   size_t state_count_ = 0;
+  bool packed_ = false;
+  PackedShape shape_;
 };
 
 // What a key group holds, with the bytes it stands on.

@@ -12,6 +12,7 @@ namespace {
 constexpr size_t kWriteBytes = 256 * 1024;
 
 constexpr size_t kVarintBytesMax = 10;
+constexpr uint32_t kPackedRecordBytesMax = 1 << 20;
 
 char* PutVarint(char* at, uint64_t value) {
   for (; value >= 0x80; value >>= 7) *at++ = static_cast<char>(value | 0x80);
@@ -42,6 +43,20 @@ void BlockBuilder::Start(uint32_t key_group) {
   size_ = kSnapshotBlockHeaderBytes;
 }
 
+void BlockBuilder::StartPacked(uint32_t key_group, const PackedShape& shape) {
+  Start(key_group);
+  packed_record_bytes_ = shape.record_bytes();
+  CHECK(packed_record_bytes_ >= 1 && packed_record_bytes_ <= kPackedRecordBytesMax);
+  const size_t records = std::max<size_t>(1, kSnapshotBlockBytesTarget / packed_record_bytes_);
+  bytes_.resize(size_ + kPackedShapeBytes + records * packed_record_bytes_);
+  const uint32_t fields[3] = {shape.state_index, shape.key_bytes, shape.value_bytes};
+  static_assert(sizeof(fields) == kPackedShapeBytes);
+  std::memcpy(bytes_.data() + size_, fields, sizeof(fields));
+  size_ += sizeof(fields);
+  run_.at = reinterpret_cast<std::byte*>(bytes_.data() + size_);
+  run_.end = reinterpret_cast<std::byte*>(bytes_.data() + bytes_.size());
+}
+
 char* BlockBuilder::Room(size_t size_bytes) {
   // Grown at once to what a full block takes: per record this is one comparison.
   if (size_ + size_bytes > bytes_.size()) bytes_.resize(std::max(kSnapshotBlockBytesTarget + kSnapshotBlockBytesTarget / 16, (size_ + size_bytes) * 2));
@@ -63,14 +78,21 @@ void BlockBuilder::Append(const SnapshotRecord& record) {
 
 SnapshotBlock BlockBuilder::Finish() {
   CHECK(started_);
+  if (packed_record_bytes_ != 0) {
+    const size_t begin = size_;
+    size_ = static_cast<size_t>(reinterpret_cast<char*>(run_.at) - bytes_.data());
+    record_count_ = static_cast<uint32_t>((size_ - begin) / packed_record_bytes_);
+  }
   CHECK(size_ < kSnapshotBlockBytesMax);
-  const uint32_t fields[4] = {kSnapshotBlockMagic, key_group_, record_count_, static_cast<uint32_t>(size_ - kSnapshotBlockHeaderBytes)};
+  const uint32_t fields[4] = {packed_record_bytes_ != 0 ? kSnapshotPackedMagic : kSnapshotBlockMagic, key_group_, record_count_, static_cast<uint32_t>(size_ - kSnapshotBlockHeaderBytes)};
   std::memcpy(bytes_.data(), fields, sizeof(fields));
   bytes_.resize(size_);
   started_ = false;
   SnapshotBlock block{key_group_, record_count_, std::move(bytes_)};
   bytes_.clear();
   size_ = 0;
+  packed_record_bytes_ = 0;
+  run_ = {};
   return block;
 }
 

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <weir/state/packed_run.h>
+
 #include "base/checksum.h"
 #include "base/file_system.h"
 #include "state/checkpoint/snapshot_format.h"
@@ -28,11 +30,15 @@ class BlockBuilder {
   // Requires: Start was called. `value` is ignored unless `record.kind` is kValue.
   void Append(const SnapshotRecord& record);
 
+  // Requires: the builder is empty, a record has 1 B to 1 MB. The caller writes records at run() while there is room.
+  void StartPacked(uint32_t key_group, const PackedShape& shape);
+  PackedRun& run() { return run_; }
+
   bool started() const { return started_; }
   uint32_t key_group() const { return key_group_; }
   uint32_t record_count() const { return record_count_; }
   size_t size_bytes() const { return size_; }
-  bool full() const { return size_ >= kSnapshotBlockBytesTarget; }
+  bool full() const { return packed_record_bytes_ != 0 ? run_.at == run_.end : size_ >= kSnapshotBlockBytesTarget; }
 
   // Takes the block; the builder is empty after it. Requires: Start was called.
   SnapshotBlock Finish();
@@ -45,6 +51,8 @@ class BlockBuilder {
 
   std::string bytes_;  // Grown ahead; begins with room for the block header.
   size_t size_ = 0;    // Of what is written, the header included; 0 = not started.
+  uint32_t packed_record_bytes_ = 0;  // 0 = not packed.
+  PackedRun run_;
 };
 
 // Thread-compatible: one thread at a time, usually of the snapshot pool. Blocks on I/O. Any error is final: nothing is

@@ -32,6 +32,7 @@ struct RowLayout {
   std::vector<StateColumn> columns;
   uint32_t presence_offset = 0;  // 0 = a single column.
   uint32_t size_bytes = 0;
+  uint32_t packed_bytes = 0;       // Of key and value where a row begins with their encodings; 0 = it does not.
   uint32_t segment_slots_max = 0;  // A segment that large is split instead of grown.
 
   static RowLayout For(const KeyOps& key, std::vector<StateColumn> columns);

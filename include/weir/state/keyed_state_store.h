@@ -10,6 +10,7 @@
 
 #include <weir/core/status.h>
 #include <weir/state/key_table.h>
+#include <weir/state/packed_run.h>
 
 namespace weir {
 
@@ -35,6 +36,12 @@ class SnapshotRecordSink {
   // Of a delta, once, before any value: a value that comes later for the same key is newer.
   virtual void Cleared(StateTombstones tombstones) = 0;
   virtual void Value(uint32_t key_group, uint32_t column, std::string_view key, std::string_view value) = 0;
+  // Of a layout with `packed_bytes`, instead of Value: room for at least one record of the group, until the next call.
+  // Null: this sink takes all records as values.
+  virtual PackedRun* Packed(uint32_t key_group) {
+    (void)key_group;
+    return nullptr;
+  }
 };
 
 // Where the table of a hash is. A small value; the tables belong to a KeyedStateStore.
@@ -197,6 +204,7 @@ class KeyedStateStore {
   void RememberCleared(uint32_t column);
   void ForgetValue(uint32_t column);  // Destroyed before; the row goes with its last value.
   void WriteRow(uint32_t group_index, const KeySegment& segment, uint32_t slot);
+  bool WritePacked(uint32_t group_index, const std::byte* row);
   void PassSlot();
   void FinishSegment();
   void NextSegment();
@@ -226,6 +234,8 @@ class KeyedStateStore {
   KeySegment* cursor_segment_ = nullptr;    // Invariant while walking_: never grown or split before it is finished.
   uint32_t cursor_slot_ = 0;
   size_t slice_bytes_ = 0;                  // Written in the running slice.
+  PackedRun* run_ = nullptr;                // Of run_group_, in the sink's hands.
+  uint32_t run_group_ = 0;
   ByteWriter key_bytes_;
   ByteWriter value_bytes_;
   std::unique_ptr<RestoreRoom> restore_room_;  // From the first restored record on.
