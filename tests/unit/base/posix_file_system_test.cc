@@ -57,6 +57,20 @@ TEST_F(PosixFileSystemTest, PublishedFileIsThereWholeAndTheTemporaryOneIsGone) {
   EXPECT_EQ((*file)->Publish().code(), StatusCode::kFailedPrecondition);
 }
 
+// Long enough that pieces are sent to the disk, and waited for, while others are written.
+TEST_F(PosixFileSystemTest, LargeFilesHoldWhatWasAppended) {
+  StatusOr<std::unique_ptr<DurableFile>> file = fs_->Create(directory_.Path("large"));
+  ASSERT_TRUE(file.ok());
+  std::string expected;
+  for (char c = 'a'; expected.size() < 50'000'000; c = static_cast<char>(c == 'z' ? 'a' : c + 1)) {
+    const std::string piece(777'777, c);
+    ASSERT_TRUE((*file)->Append(piece).ok());
+    expected += piece;
+  }
+  ASSERT_TRUE((*file)->Publish().ok());
+  EXPECT_TRUE(*fs_->ReadFile(directory_.Path("large")) == expected);
+}
+
 TEST_F(PosixFileSystemTest, DestroyedUnpublishedFileLeavesNothing) {
   ASSERT_TRUE((*fs_->Create(directory_.Path("f")))->Append("x").ok());
   EXPECT_TRUE(fs_->List(directory_.path())->empty());
