@@ -14,7 +14,7 @@ namespace {
 
 using std::chrono::minutes;
 
-constexpr auto kRunTimeout = minutes(20);
+constexpr auto kRunTimeout = minutes(40);
 constexpr uint64_t kFirstEvents = 4'000'000;  // Of the run that finds out how fast a workload is.
 constexpr double kFirstSeconds = 1;
 constexpr uint64_t kRounding = 1'000'000;
@@ -265,6 +265,8 @@ StatusOr<Figure> Bench::Measure(const Workload& workload) {
       return MeasureCheckpointOverhead(workload);
     case WorkloadKind::kRecovery:
       return MeasureRecovery(workload);
+    case WorkloadKind::kSoak:
+      return MeasureSoak(workload);
   }
   return InvalidArgument("workload cannot be measured: " + workload.name);
 }

@@ -26,6 +26,7 @@ struct BenchOptions {
   double warm_up_s = 10;        // A whole run before those that count.
   double warm_up_in_run_s = 1;  // At the beginning of each run that counts.
   double measure_s = 10;
+  double soak_minutes = 30;
   double foreign_cpu_max = 0.05;  // Of a core; a run with more is repeated.
   uint32_t retries_max = 2;       // Of one run; then it counts and is called disturbed.
   bool smoke = false;             // Small, once, results only.
@@ -110,6 +111,7 @@ class Bench final {
   StatusOr<Figure> MeasureCheckpoint(const Workload& workload);
   StatusOr<Figure> MeasureCheckpointOverhead(const Workload& workload);
   StatusOr<Figure> MeasureRecovery(const Workload& workload);
+  StatusOr<Figure> MeasureSoak(const Workload& workload);
   // What a run of the peer needs; a fresh cluster for each workload, so that its compiler sees one job only.
   struct PeerRuns {
     std::unique_ptr<FlinkPeer> peer;  // Null: none for this workload.

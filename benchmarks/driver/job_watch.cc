@@ -11,7 +11,6 @@ namespace weir::bench {
 namespace {
 
 constexpr auto kPeriod = std::chrono::milliseconds(500);
-constexpr auto kLimit = std::chrono::minutes(20);
 
 }  // namespace
 
@@ -32,11 +31,11 @@ StatusOr<JobShown> ShowJob(scenarios::Cluster& cluster, const std::string& job_i
 }
 
 StatusOr<WatchedRun> WatchJob(scenarios::Cluster& cluster, const std::vector<std::string>& command,
-                              const std::function<Status(const std::string& job_id, const JobShown&)>& look) {
+                              const std::function<Status(const std::string& job_id, const JobShown&)>& look, std::chrono::seconds limit) {
   WatchedRun watched;
   const CpuSample before = CpuSample::Take();
   ASSIGN_OR_RETURN(const std::string job_id, cluster.Submit(command));
-  const auto deadline = std::chrono::steady_clock::now() + kLimit;
+  const auto deadline = std::chrono::steady_clock::now() + limit;
   while (true) {
     ASSIGN_OR_RETURN(const JobShown job, ShowJob(cluster, job_id));
     if (job.latest_checkpoint != 0) watched.checkpoints[job.latest_checkpoint] = job.latest;

@@ -1,6 +1,7 @@
 // A detached job, asked about until it ends.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -35,8 +36,9 @@ struct WatchedRun {
 };
 
 // Submits `command` (what stands behind `weir run`), asks twice a second, and calls `look` with each answer. kFailedPrecondition when
-// the job does not finish.
+// the job does not finish, kDeadlineExceeded when not within `limit`.
 StatusOr<WatchedRun> WatchJob(scenarios::Cluster& cluster, const std::vector<std::string>& command,
-                              const std::function<Status(const std::string& job_id, const JobShown&)>& look);
+                              const std::function<Status(const std::string& job_id, const JobShown&)>& look,
+                              std::chrono::seconds limit = std::chrono::minutes(20));
 
 }  // namespace weir::bench

@@ -32,7 +32,7 @@ void ApplySmoke(weir::bench::BenchOptions& options) {
 }
 
 // Those that were named, in the order of the table; all when none was. Nothing when a name is unknown.
-std::vector<Workload> Chosen(const std::vector<std::string>& names) {
+std::vector<Workload> Chosen(const std::vector<std::string>& names, bool smoke) {
   std::vector<Workload> chosen;
   for (const std::string& name : names) {
     if (weir::bench::FindWorkload(name) == nullptr) {
@@ -41,7 +41,7 @@ std::vector<Workload> Chosen(const std::vector<std::string>& names) {
     }
   }
   for (const Workload& workload : AllWorkloads()) {
-    if (names.empty() || std::find(names.begin(), names.end(), workload.name) != names.end()) chosen.push_back(workload);
+    if ((names.empty() && (smoke || !workload.on_request)) || std::find(names.begin(), names.end(), workload.name) != names.end()) chosen.push_back(workload);
   }
   return chosen;
 }
@@ -58,7 +58,7 @@ bool WriteFigures(const std::vector<weir::bench::Figure>& figures, const std::st
 }
 
 int Run(const Arguments& arguments) {
-  const std::vector<Workload> chosen = Chosen(arguments.workloads);
+  const std::vector<Workload> chosen = Chosen(arguments.workloads, arguments.bench.smoke);
   if (chosen.empty()) return 2;
   weir::bench::Bench bench(arguments.bench);
   std::vector<weir::bench::Figure> figures;
@@ -98,7 +98,7 @@ int main(int argc, char** argv) {
   Arguments arguments;
   weir::bench::BenchOptions& bench = arguments.bench;
   CLI::App app("Measures Weir beside hand-written loops; a wrong result is a failed run");
-  app.add_option("workload", arguments.workloads, "Workloads, default all");
+  app.add_option("workload", arguments.workloads, "Workloads, default all but soak");
   app.add_flag("--list", arguments.list, "Shows the workloads");
   app.add_option("--json", arguments.json_path, "Writes a list of objects, one for each row of the table");
   app.add_option("--seed", bench.seed, "Of the generators")->check(CLI::PositiveNumber);
@@ -109,6 +109,7 @@ int main(int argc, char** argv) {
   app.add_option("--text", bench.text_path, "wc-text: a file whose words are counted, over and over");
   app.add_option("--runs", bench.runs, "Runs that count, alternating with the loop")->check(CLI::Range(1, 1000));
   app.add_option("--measure-seconds", bench.measure_s)->check(CLI::PositiveNumber);
+  app.add_option("--soak-minutes", bench.soak_minutes, "soak: how long at the rate that it begins with")->check(CLI::PositiveNumber);
   app.add_option("--foreign-cpu-max", bench.foreign_cpu_max, "Share of a core that others may take before a run is repeated");
   std::string peer;
   app.add_option("--peer", peer, "Another engine on the same work, alternating: flink")->check(CLI::IsMember({"flink"}));

@@ -91,6 +91,11 @@ std::vector<Workload> Make() {
                        .parallelism = 1,
                        .one_worker = true,
                        .about = "five maps over records of 32 bytes, ns per record and map"});
+  Workload soak = WordCount("soak", "1000000", "half an hour at full speed, a kill -9 of a worker every minute: the result, and whether anything grows");
+  soak.kind = WorkloadKind::kSoak;
+  soak.on_request = true;
+  soak.peer_job.clear();
+  workloads.push_back(soak);
   return workloads;
 }
 

@@ -14,6 +14,7 @@ enum class WorkloadKind : uint8_t {
   kCheckpoint,          // Duration, stops and dips of checkpoints of large state.
   kCheckpointOverhead,  // Throughput with checkpoints against without.
   kRecovery,            // kill -9 of a worker.
+  kSoak,                // A long run with many of them.
 };
 
 struct Workload {
@@ -30,6 +31,7 @@ struct Workload {
   uint32_t checkpoint_interval_ms = 1'000;
   double events_per_second = 0;     // Of a schedule; 0 = as fast as can be.
   std::string peer_job = {};        // The same for the peer's harness; empty: it has none.
+  bool on_request = false;          // Only when it is named: it takes too long for the table.
   uint64_t smoke_events = 200'000;  // Of a run that only checks the result.
   std::string about = {};
 };
