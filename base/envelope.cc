@@ -52,16 +52,17 @@ StatusOr<EnvelopeReader> EnvelopeReader::Open(std::string_view bytes, std::strin
   const uint64_t length = reader.Get<uint64_t>();
   if (!reader.ok()) return Wrong(what, kHeaderBytes, "a whole header");
   if (envelope.version_ == 0) return Wrong(what, kEnvelopeMagicBytes, "a version from 1 on");
+  const std::string_view covered = bytes.substr(0, bytes.size() - std::min(bytes.size(), sizeof(uint64_t)));
+  const bool lengths_fit = length == bytes.size() && length >= kHeaderBytes + sizeof(uint64_t);
+  const bool whole = lengths_fit && ByteReader(bytes.substr(covered.size())).Get<uint64_t>() == Checksum64(covered);
+  // A length that does not fit may be a newer release's idea of one; a checksum that does not is damage.
+  if (envelope.version_ > version_max && lengths_fit && !whole) return Wrong(what, kEnvelopeMagicBytes, "a known version");
   if (envelope.version_ > version_max) {
     return FailedPrecondition(std::string(what) + " was written by a newer release, version=" +
                               std::to_string(envelope.version_) + " newest known=" + std::to_string(version_max));
   }
-  if (length != bytes.size() || length < kHeaderBytes + sizeof(uint64_t)) {
+  if (!lengths_fit) {
     return Wrong(what, kLengthOffset, "length " + std::to_string(bytes.size()) + " got " + std::to_string(length));
-  }
-  const std::string_view covered = bytes.substr(0, bytes.size() - sizeof(uint64_t));
-  if (ByteReader(bytes.substr(covered.size())).Get<uint64_t>() != Checksum64(covered)) {
-    return Wrong(what, covered.size(), "the checksum of the whole");
   }
   if (section_count > kEnvelopeSectionCountMax) return Wrong(what, kCountOffset, "fewer sections");
   ByteReader body(covered.substr(kHeaderBytes));
@@ -71,10 +72,11 @@ StatusOr<EnvelopeReader> EnvelopeReader::Open(std::string_view bytes, std::strin
     const uint64_t size_bytes = body.Get<uint64_t>();
     const uint64_t checksum = body.Get<uint64_t>();
     const std::string_view payload = body.GetRaw(size_bytes);
-    if (!body.ok() || Checksum64(payload) != checksum) return Wrong(what, offset, "an undamaged section");
+    if (!body.ok() || Checksum64(payload) != checksum) return Wrong(what, offset, "an undamaged section, tag=" + std::to_string(tag));
     envelope.sections_.emplace_back(tag, payload);
   }
   if (!body.AtEnd()) return Wrong(what, kHeaderBytes + body.offset(), "the end of the last section");
+  if (!whole) return Wrong(what, covered.size(), "the checksum of the whole");  // Header or checksum: every section is as it was.
   return envelope;
 }
 

@@ -53,6 +53,9 @@ class FileSystem {
   // Hard-links `from` to `to`, then removes `from`, and fsyncs the directory: a rename that never replaces.
   // Ok also when an earlier call already did all of it (`from` gone, `to` there); kAlreadyExists when `to` is another file.
   virtual Status MoveExclusive(const std::string& from, const std::string& to) = 0;
+  // Gives the durable file `from` the second name `to`, durably; creates parent directories. Ok also when it has that name already;
+  // kAlreadyExists when `to` is another file, kFailedPrecondition when the two cannot share a file: copy it.
+  virtual Status LinkExclusive(const std::string& from, const std::string& to) = 0;
   virtual Status Remove(const std::string& path) = 0;           // Missing is ok.
   virtual Status RemoveDirectory(const std::string& path) = 0;  // With its content; missing is ok.
 };

@@ -119,6 +119,10 @@ constinit const ConfigOption<std::string> kExecutionCheckpointingDir{{
     .key = "execution.checkpointing.dir", .older_keys = {"state.checkpoints.dir", "state.backend.fs.checkpointdir"},
     .kind = OptionKind::kString, .default_text = "${io.tmp.dirs}/weir-checkpoints",
     .description = "Root directory of checkpoints; shared by all machines of the cluster."}};
+constinit const ConfigOption<std::optional<std::string>> kExecutionCheckpointingSavepointDir{{
+    .key = "execution.checkpointing.savepoint-dir", .older_keys = {"state.savepoints.dir", "savepoints.state.backend.fs.dir"},
+    .kind = OptionKind::kString,
+    .description = "Where savepoints go that name no directory; shared by all machines of the cluster. When not set, each must name one."}};
 constinit const ConfigOption<MemorySize> kExecutionCheckpointingDataInlineThreshold{{
     .key = "execution.checkpointing.data-inline-threshold",
     .older_keys = {"state.storage.fs.memory-threshold", "state.backend.fs.memory-threshold"},
@@ -134,6 +138,17 @@ constinit const ConfigOption<MemorySize> kStateBackendIncrementalDeltaSizeMax{{
     .description = "A subtask writes all its state again when its changes since the last time weigh more than this and more than half of the state."}};
 
 // Failure.
+constinit const ConfigOption<std::optional<std::string>> kExecutionStateRecoveryPath{{
+    .key = "execution.state-recovery.path", .older_keys = {"execution.savepoint.path"}, .kind = OptionKind::kString,
+    .description = "Savepoint or checkpoint that jobs start from, as weir run --from-savepoint; from nothing when not set."}};
+constinit const ConfigOption<bool> kExecutionStateRecoveryIgnoreUnclaimedState{{
+    .key = "execution.state-recovery.ignore-unclaimed-state", .older_keys = {"execution.savepoint.ignore-unclaimed-state"},
+    .kind = OptionKind::kBool, .default_text = "false",
+    .description = "Leave state behind whose operators the job no longer has, as weir run --allow-non-restored-state."}};
+constinit const ConfigOption<ClaimMode> kExecutionStateRecoveryClaimMode{{
+    .key = "execution.state-recovery.claim-mode", .older_keys = {"execution.savepoint-restore-mode"},
+    .kind = OptionKind::kEnum, .default_text = "no_claim", .names = {{{"no_claim", 0}, {"claim", 1}}},
+    .description = "Whose the snapshot is that a job starts from: nobody's (no_claim), or the job's own, which deletes it in time (claim)."}};
 constinit const ConfigOption<RestartStrategyType> kRestartStrategyType{{
     .key = "restart-strategy.type", .older_keys = {"restart-strategy"}, .kind = OptionKind::kEnum,
     .default_text = "exponential-delay",
@@ -220,8 +235,9 @@ constexpr const OptionInfo* kAll[] = {
     &kExecutionBufferTimeoutInterval.info, &kStateBackendType.info, &kExecutionCheckpointingInterval.info,
     &kExecutionCheckpointingTimeout.info, &kExecutionCheckpointingMinPause.info,
     &kExecutionCheckpointingTolerableFailedCheckpoints.info, &kExecutionCheckpointingNumRetained.info,
-    &kExecutionCheckpointingDir.info, &kExecutionCheckpointingDataInlineThreshold.info, &kExecutionCheckpointingIncremental.info,
-    &kStateBackendIncrementalDeltaSizeMax.info, &kRestartStrategyType.info,
+    &kExecutionCheckpointingDir.info, &kExecutionCheckpointingSavepointDir.info, &kExecutionCheckpointingDataInlineThreshold.info,
+    &kExecutionCheckpointingIncremental.info, &kStateBackendIncrementalDeltaSizeMax.info, &kExecutionStateRecoveryPath.info,
+    &kExecutionStateRecoveryIgnoreUnclaimedState.info, &kExecutionStateRecoveryClaimMode.info, &kRestartStrategyType.info,
     &kRestartStrategyFixedDelayAttempts.info, &kRestartStrategyFixedDelayDelay.info,
     &kRestartStrategyExponentialDelayInitialBackoff.info, &kRestartStrategyExponentialDelayMaxBackoff.info,
     &kRestartStrategyExponentialDelayBackoffMultiplier.info,

@@ -16,6 +16,7 @@ namespace weir {
 
 enum class SlotThreading : uint8_t { kSlot, kTask };
 enum class StateBackendType : uint8_t { kHashMap, kRocksDb };
+enum class ClaimMode : uint8_t { kNoClaim, kClaim };
 enum class RestartStrategyType : uint8_t { kNone, kFixedDelay, kExponentialDelay };
 
 namespace options {
@@ -61,9 +62,13 @@ extern const ConfigOption<std::chrono::milliseconds> kExecutionCheckpointingMinP
 extern const ConfigOption<int64_t> kExecutionCheckpointingTolerableFailedCheckpoints;
 extern const ConfigOption<int64_t> kExecutionCheckpointingNumRetained;
 extern const ConfigOption<std::string> kExecutionCheckpointingDir;
+extern const ConfigOption<std::optional<std::string>> kExecutionCheckpointingSavepointDir;
 extern const ConfigOption<MemorySize> kExecutionCheckpointingDataInlineThreshold;
 extern const ConfigOption<bool> kExecutionCheckpointingIncremental;
 extern const ConfigOption<MemorySize> kStateBackendIncrementalDeltaSizeMax;
+extern const ConfigOption<std::optional<std::string>> kExecutionStateRecoveryPath;
+extern const ConfigOption<bool> kExecutionStateRecoveryIgnoreUnclaimedState;
+extern const ConfigOption<ClaimMode> kExecutionStateRecoveryClaimMode;
 
 // Failure.
 extern const ConfigOption<RestartStrategyType> kRestartStrategyType;

@@ -298,6 +298,7 @@ class PosixFileSystem final : public FileSystem {
   StatusOr<std::vector<std::string>> List(const std::string& directory) override;
   Status CreateDirectories(const std::string& directory) override { return MakeDirectories(directory); }
   Status MoveExclusive(const std::string& from, const std::string& to) override;
+  Status LinkExclusive(const std::string& from, const std::string& to) override;
 
   // Not made durable: a file that comes back after a power failure is garbage again, and found as such (R18).
   Status Remove(const std::string& path) override {
@@ -365,7 +366,7 @@ Status PosixFileSystem::MoveExclusive(const std::string& from, const std::string
   RETURN_IF_ERROR(CheckFilePath(from));
   RETURN_IF_ERROR(CheckFilePath(to));
   if (from == to) return InvalidArgument("move onto itself, path=" + from);
-  Status status = LinkExclusive(from, to);
+  Status status = weir::LinkExclusive(from, to);
   if (status.code() == StatusCode::kNotFound) {
     ASSIGN_OR_RETURN(const bool source_exists, Exists(from));
     ASSIGN_OR_RETURN(const bool target_exists, Exists(to));
@@ -376,6 +377,22 @@ Status PosixFileSystem::MoveExclusive(const std::string& from, const std::string
   RETURN_IF_ERROR(SyncDirectory(ParentOf(to)));  // Before the old name goes: one of them always survives.
   if (::unlink(from.c_str()) != 0 && errno != ENOENT) return UnavailableStatus("unlink", from, errno);
   return SyncDirectory(ParentOf(from));
+}
+
+Status PosixFileSystem::LinkExclusive(const std::string& from, const std::string& to) {
+  RETURN_IF_ERROR(CheckFilePath(from));
+  RETURN_IF_ERROR(CheckFilePath(to));
+  RETURN_IF_ERROR(CreateDirectories(ParentOf(to)));
+  if (::link(from.c_str(), to.c_str()) != 0) {
+    const int error = errno;
+    // Another device, no hard links there, too many of them, or not ours: a copy serves.
+    if (error == EXDEV || error == EPERM || error == EMLINK || error == ENOTSUP) {
+      return FailedPrecondition("file cannot be linked, path=" + to + ": " + std::strerror(error));
+    }
+    if (error == EEXIST && !SameFile(from, to)) return AlreadyExists("file exists, path=" + to);
+    if (error != EEXIST) return ErrnoStatus("link", to, error);
+  }
+  return SyncDirectory(ParentOf(to));
 }
 
 }  // namespace

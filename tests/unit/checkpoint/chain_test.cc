@@ -189,6 +189,7 @@ TEST_F(ChainTest, R1AStaleListingIsOnlyAHint) {
     StatusOr<std::vector<std::string>> List(const std::string&) override { return std::vector<std::string>{"00000000000000000002", ".tmp", "pruned"}; }
     Status CreateDirectories(const std::string& path) override { return target_.CreateDirectories(path); }
     Status MoveExclusive(const std::string& from, const std::string& to) override { return target_.MoveExclusive(from, to); }
+    Status LinkExclusive(const std::string& from, const std::string& to) override { return target_.LinkExclusive(from, to); }
     Status Remove(const std::string& path) override { return target_.Remove(path); }
     Status RemoveDirectory(const std::string& path) override { return target_.RemoveDirectory(path); }
 

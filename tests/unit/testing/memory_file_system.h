@@ -91,6 +91,12 @@ class MemoryFileSystem final : public FileSystem {
     files_.erase(from);
     return Status::Ok();
   }
+  Status LinkExclusive(const std::string& from, const std::string& to) override {
+    if (Ask(FileOperation::kMove, from) != FileFault::kNone) return Unavailable("injected, path=" + from);
+    const auto source = files_.find(from);
+    if (source == files_.end()) return NotFound("path=" + from);
+    return files_.try_emplace(to, source->second).second || files_[to] == source->second ? Status::Ok() : AlreadyExists("path=" + to);
+  }
   Status Remove(const std::string& path) override {
     if (Ask(FileOperation::kRemove, path) != FileFault::kNone) return Unavailable("injected, path=" + path);
     files_.erase(path);
