@@ -20,10 +20,10 @@ ChainSlot HighestListed(const std::vector<std::string>& names) {
   return highest;
 }
 
-CheckpointEntry EntryOf(const Chain& chain, const CheckpointMetadata& metadata, std::string_view content) {
+CheckpointEntry EntryOf(const CheckpointMetadata& metadata, const std::string& metadata_path, std::string_view content) {
   return {.id = metadata.id,
           .attempt = metadata.attempt,
-          .metadata_path = chain.layout().MetadataPath(metadata.id),
+          .metadata_path = metadata_path,
           .metadata_checksum = Checksum64(content)};
 }
 
@@ -189,7 +189,11 @@ Status Chain::Prune(uint32_t retained_max) {
 }
 
 CheckpointPublication::CheckpointPublication(FileSystem& file_system, Chain& chain, const CheckpointMetadata& metadata)
-    : file_system_(file_system), chain_(chain), content_(metadata.Encode()), entry_(EntryOf(chain, metadata, content_)) {}
+    : CheckpointPublication(file_system, chain, metadata, chain.layout().MetadataPath(metadata.id)) {}
+
+CheckpointPublication::CheckpointPublication(FileSystem& file_system, Chain& chain, const CheckpointMetadata& metadata,
+                                             const std::string& metadata_path)
+    : file_system_(file_system), chain_(chain), content_(metadata.Encode()), entry_(EntryOf(metadata, metadata_path, content_)) {}
 
 CheckpointPublication::Outcome CheckpointPublication::TryOnce() {
   if (!metadata_written_) {

@@ -87,6 +87,8 @@ class CheckpointPublication {
 
   // `file_system` and `chain` must outlive it.
   CheckpointPublication(FileSystem& file_system, Chain& chain, const CheckpointMetadata& metadata);
+  // Of a savepoint that recovery may start from. `metadata` is NamedIn its directory, where it is written as `metadata_path`.
+  CheckpointPublication(FileSystem& file_system, Chain& chain, const CheckpointMetadata& metadata, const std::string& metadata_path);
 
   Outcome TryOnce();
   const CheckpointEntry& entry() const { return entry_; }

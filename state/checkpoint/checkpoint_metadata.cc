@@ -2,6 +2,7 @@
 
 #include <weir/core/bytes.h>
 
+#include "base/check.h"
 #include "base/envelope.h"
 #include "base/status_macros.h"
 
@@ -9,7 +10,8 @@ namespace weir {
 namespace {
 
 constexpr std::string_view kMagic = "WEIRMETA";
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
+constexpr uint32_t kVersionWithKind = 2;  // Before it there were checkpoints only.
 enum Section : uint32_t { kHeadSection = 1, kVerticesSection = 2 };
 constexpr uint32_t kParallelismMax = 32'768;
 
@@ -49,8 +51,32 @@ StateBytes GetStateBytes(ByteReader& in) {
   bytes.checksum = in.Get<uint64_t>();
   const bool is_inline = bytes.path.empty();
   if (is_inline ? bytes.inline_bytes.size() != bytes.size_bytes : !bytes.inline_bytes.empty()) in.Fail();
-  if (!is_inline && bytes.path.front() != '/') in.Fail();
   return bytes;
+}
+
+// What ends up in the file system must not lead out of it.
+bool IsFileName(std::string_view path) { return path.find('/') == std::string_view::npos && path != "." && path != ".."; }
+
+template <class Metadata, class Visit>
+void ForEachFile(Metadata& metadata, const Visit& visit) {
+  for (auto& vertex : metadata.vertices) {
+    for (auto& subtask : vertex.subtasks) {
+      for (auto& state : subtask.snapshot.operators) {
+        for (auto& handle : state.keyed) {
+          if (!handle.bytes.path.empty()) visit(handle.bytes);
+        }
+        for (auto& handle : state.operator_state) {
+          if (!handle.bytes.path.empty()) visit(handle.bytes);
+        }
+      }
+    }
+  }
+}
+
+bool PathsFit(const CheckpointMetadata& metadata) {
+  bool fit = true;
+  ForEachFile(metadata, [&](const StateBytes& bytes) { fit = fit && (metadata.savepoint.has_value() ? IsFileName(bytes.path) : bytes.path.front() == '/'); });
+  return fit;
 }
 
 void PutOperatorStateHandle(ByteWriter& out, const OperatorStateHandle& handle) {
@@ -166,12 +192,14 @@ VertexCheckpoint GetVertex(ByteReader& in) {
 }  // namespace
 
 std::string CheckpointMetadata::Encode() const {
+  CHECK(PathsFit(*this));
   ByteWriter head;
   PutId(head, job_id);
   head.Put(id.value);
   head.Put(attempt.epoch.value);
   head.Put(attempt.restart);
   head.Put(timestamp_ms);
+  head.Put(static_cast<uint8_t>(savepoint.has_value() ? static_cast<uint8_t>(*savepoint) + 1 : 0));
   ByteWriter body;
   body.PutVarint(vertices.size());
   for (const VertexCheckpoint& vertex : vertices) PutVertex(body, vertex);
@@ -192,27 +220,39 @@ StatusOr<CheckpointMetadata> CheckpointMetadata::Decode(std::string_view bytes) 
   metadata.attempt.epoch.value = head.Get<uint64_t>();
   metadata.attempt.restart = head.Get<uint32_t>();
   metadata.timestamp_ms = head.Get<int64_t>();
+  if (envelope.version() >= kVersionWithKind) {
+    const uint8_t kind = head.Get<uint8_t>();
+    if (kind > static_cast<uint8_t>(SavepointFormat::kNative) + 1) head.Fail();
+    if (kind != 0) metadata.savepoint = static_cast<SavepointFormat>(kind - 1);
+  }
   if (!head.ok() || !head.AtEnd()) return Corruption("checkpoint metadata: head does not decode");
   ByteReader body(body_bytes);
   const uint64_t vertex_count = body.GetCount(kVertexBytesMin);
   for (uint64_t i = 0; i < vertex_count && body.ok(); ++i) metadata.vertices.push_back(GetVertex(body));
-  if (!body.ok() || !body.AtEnd()) return Corruption("checkpoint metadata: vertices do not decode");
+  if (!body.ok() || !body.AtEnd() || !PathsFit(metadata)) return Corruption("checkpoint metadata: vertices do not decode");
   return metadata;
+}
+
+StatusOr<CheckpointMetadata> CheckpointMetadata::NamedIn(const std::string& directory) const {
+  CheckpointMetadata named = *this;
+  std::string stray;
+  ForEachFile(named, [&](StateBytes& bytes) {
+    const bool inside = bytes.path.starts_with(directory + "/") && IsFileName(std::string_view(bytes.path).substr(directory.size() + 1));
+    if (!inside) stray = bytes.path;
+    bytes.path = inside ? bytes.path.substr(directory.size() + 1) : "stray";
+  });
+  if (!stray.empty()) return Internal("file of a savepoint lies outside its directory, path=" + stray);
+  return named;
+}
+
+void CheckpointMetadata::ResolveIn(const std::string& directory) {
+  if (!savepoint.has_value()) return;
+  ForEachFile(*this, [&](StateBytes& bytes) { bytes.path = directory + "/" + bytes.path; });
 }
 
 std::vector<std::string> CheckpointMetadata::ReferencedFiles() const {
   std::vector<std::string> paths;
-  const auto add = [&paths](const StateBytes& bytes) {
-    if (!bytes.path.empty()) paths.push_back(bytes.path);
-  };
-  for (const VertexCheckpoint& vertex : vertices) {
-    for (const SubtaskCheckpoint& subtask : vertex.subtasks) {
-      for (const OperatorSubtaskState& state : subtask.snapshot.operators) {
-        for (const KeyedStateHandle& handle : state.keyed) add(handle.bytes);
-        for (const OperatorStateHandle& handle : state.operator_state) add(handle.bytes);
-      }
-    }
-  }
+  ForEachFile(*this, [&paths](const StateBytes& bytes) { paths.push_back(bytes.path); });
   std::sort(paths.begin(), paths.end());
   paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
   return paths;

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/ids.h"
+#include "base/savepoint_order.h"
 #include "state/checkpoint/state_handle.h"
 
 namespace weir {
@@ -36,12 +38,20 @@ struct CheckpointMetadata {
   CheckpointId id;
   AttemptId attempt;
   int64_t timestamp_ms = 0;  // Wall clock when it was triggered.
+  std::optional<SavepointFormat> savepoint;  // Unset: a checkpoint.
   std::vector<VertexCheckpoint> vertices;
   bool operator==(const CheckpointMetadata&) const = default;
 
+  // Requires of a savepoint: NamedIn was called.
   std::string Encode() const;
   // Checks what later code relies on: counts, modes, ranges, at most 32768 subtasks a vertex. kCorruption.
   static StatusOr<CheckpointMetadata> Decode(std::string_view bytes);
+
+  // A savepoint may be moved, so its encoded form names files, not paths. Of absolute paths: the names in `directory`.
+  // kInternal when a file lies elsewhere.
+  StatusOr<CheckpointMetadata> NamedIn(const std::string& directory) const;
+  // The inverse, after Decode. Nothing for a checkpoint.
+  void ResolveIn(const std::string& directory);
 
   // Paths of all files that the checkpoint needs besides its metadata: sorted, each once.
   std::vector<std::string> ReferencedFiles() const;

@@ -34,6 +34,7 @@ StatusOr<LoadedCheckpoint> LoadMetadata(FileSystem& file_system, const std::stri
   ASSIGN_OR_RETURN(const std::string bytes, file_system.ReadFile(path));
   StatusOr<CheckpointMetadata> metadata = CheckpointMetadata::Decode(bytes);
   if (!metadata.ok()) return metadata.status().WithContext(path);
+  metadata->ResolveIn(path.substr(0, path.rfind('/')));
   return LoadedCheckpoint{std::move(*metadata), path, Checksum64(bytes)};
 }
 

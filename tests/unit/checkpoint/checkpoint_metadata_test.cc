@@ -44,10 +44,10 @@ TEST(CheckpointMetadataTest, DamagedBytesNeverDecode) {
 // The envelope is right and the sections are damaged: only the decoder itself is left to notice.
 TEST(CheckpointMetadataTest, DamagedSectionsWithRightChecksumsNeverCrash) {
   const std::string bytes = Rich().Encode();
-  const auto envelope = EnvelopeReader::Open(bytes, "WEIRMETA", 1, "test");
+  const auto envelope = EnvelopeReader::Open(bytes, "WEIRMETA", 2, "test");
   ASSERT_TRUE(envelope.ok());
   testing::Fuzz(*envelope->Section(2), 20'000, [&](const std::string& section) {
-    EnvelopeWriter writer("WEIRMETA", 1);
+    EnvelopeWriter writer("WEIRMETA", 2);
     writer.AddSection(1, *envelope->Section(1));
     writer.AddSection(2, section);
     static_cast<void>(CheckpointMetadata::Decode(writer.Finish()).ok());
@@ -55,8 +55,61 @@ TEST(CheckpointMetadataTest, DamagedSectionsWithRightChecksumsNeverCrash) {
 }
 
 TEST(CheckpointMetadataTest, ANewerVersionIsNotGuessedAt) {
-  EnvelopeWriter writer("WEIRMETA", 2);
+  EnvelopeWriter writer("WEIRMETA", 3);
   EXPECT_EQ(CheckpointMetadata::Decode(writer.Finish()).status().code(), StatusCode::kFailedPrecondition);
+}
+
+// What a checkpoint of version 1 said, it still says.
+TEST(CheckpointMetadataTest, TheFirstVersionHasNoKindAndIsACheckpoint) {
+  const std::string bytes = Rich().Encode();
+  const auto envelope = EnvelopeReader::Open(bytes, "WEIRMETA", 2, "test");
+  ASSERT_TRUE(envelope.ok());
+  std::string_view head = *envelope->Section(1);
+  head.remove_suffix(1);
+  EnvelopeWriter writer("WEIRMETA", 1);
+  writer.AddSection(1, head);
+  writer.AddSection(2, *envelope->Section(2));
+  const auto decoded = CheckpointMetadata::Decode(writer.Finish());
+  ASSERT_TRUE(decoded.ok()) << decoded.status().ToString();
+  EXPECT_EQ(*decoded, Rich());
+}
+
+CheckpointMetadata SavepointIn(const std::string& directory) {
+  CheckpointMetadata savepoint = Rich();
+  savepoint.savepoint = SavepointFormat::kNative;
+  for (KeyedStateHandle& handle : savepoint.vertices[0].subtasks[1].snapshot.operators[0].keyed) handle.bytes.path = directory + handle.bytes.path;
+  return savepoint;
+}
+
+TEST(CheckpointMetadataTest, ASavepointNamesItsFilesWhereverItLies) {
+  const auto named = SavepointIn("/here/sp").NamedIn("/here/sp");
+  ASSERT_TRUE(named.ok()) << named.status().ToString();
+  auto decoded = CheckpointMetadata::Decode(named->Encode());
+  ASSERT_TRUE(decoded.ok()) << decoded.status().ToString();
+  decoded->ResolveIn("/there");
+  EXPECT_EQ(*decoded, SavepointIn("/there"));
+  EXPECT_EQ(decoded->vertices[0].subtasks[1].snapshot.operators[0].operator_state[0].bytes.path, "");  // Inline stays inline.
+}
+
+TEST(CheckpointMetadataTest, ASavepointHasNoFilesOutsideItsDirectory) {
+  EXPECT_EQ(SavepointIn("/elsewhere").NamedIn("/here").status().code(), StatusCode::kInternal);
+  EXPECT_EQ(SavepointIn("/here/deeper").NamedIn("/here").status().code(), StatusCode::kInternal);
+}
+
+TEST(CheckpointMetadataTest, NamesThatLeadOutOfASavepointAreCorruption) {
+  const std::string good = SavepointIn("/sp").NamedIn("/sp")->Encode();
+  const auto envelope = EnvelopeReader::Open(good, "WEIRMETA", 2, "test");
+  ASSERT_TRUE(envelope.ok());
+  for (const std::string bad : {"/", "."}) {
+    std::string section(*envelope->Section(2));
+    const size_t at = section.find("\1b");  // A path of one byte.
+    ASSERT_NE(at, std::string::npos);
+    section[at + 1] = bad[0];
+    EnvelopeWriter writer("WEIRMETA", 2);
+    writer.AddSection(1, *envelope->Section(1));
+    writer.AddSection(2, section);
+    EXPECT_EQ(CheckpointMetadata::Decode(writer.Finish()).status().code(), StatusCode::kCorruption) << bad;
+  }
 }
 
 TEST(CheckpointMetadataTest, CorruptionNamesOffsetAndExpectation) {
