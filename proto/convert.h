@@ -11,6 +11,7 @@
 
 #include "base/ids.h"
 #include "base/metrics.h"
+#include "base/savepoint_order.h"
 #include "runtime/task/task_deployment.h"
 #include "state/checkpoint/state_handle.h"
 
@@ -22,6 +23,7 @@ class DeclineCheckpoint;
 class Failure;
 class MetricReport;
 class MetricSample;
+class SavepointOrder;
 class StateBytes;
 class Subtask;
 class TaskDeployment;
@@ -68,6 +70,9 @@ StatusOr<StateBytes> FromProto(const proto::StateBytes& message);
 
 proto::TaskSnapshot ToProto(const TaskSnapshot& snapshot);
 StatusOr<TaskSnapshot> FromProto(const proto::TaskSnapshot& message);
+
+proto::SavepointOrder ToProto(const SavepointOrder& order);
+StatusOr<SavepointOrder> FromProto(const proto::SavepointOrder& message);  // The directory is absolute and of bounded length.
 
 // ---- Tasks ----
 

@@ -99,6 +99,27 @@ StatusOr<StateBytes> FromProto(const proto::StateBytes& message) {
   return bytes;
 }
 
+// The two enumerations have the same numbers.
+proto::SavepointOrder ToProto(const SavepointOrder& order) {
+  static_assert(static_cast<int>(SavepointFormat::kCanonical) == proto::SAVEPOINT_FORMAT_CANONICAL &&
+                static_cast<int>(SavepointFormat::kNative) == proto::SAVEPOINT_FORMAT_NATIVE);
+  proto::SavepointOrder message;
+  message.set_format(static_cast<proto::SavepointFormat>(order.format));
+  message.set_directory(order.directory);
+  message.set_stops(order.stops);
+  return message;
+}
+
+StatusOr<SavepointOrder> FromProto(const proto::SavepointOrder& message) {
+  if (message.format() < proto::SAVEPOINT_FORMAT_CANONICAL || message.format() > proto::SAVEPOINT_FORMAT_NATIVE) {
+    return InvalidArgument("savepoint has an unknown format, format=" + std::to_string(message.format()));
+  }
+  if (!message.directory().starts_with('/') || message.directory().size() > SavepointOrder::kDirectoryBytesMax) {
+    return InvalidArgument("savepoint has no absolute directory of at most " + std::to_string(SavepointOrder::kDirectoryBytesMax) + " bytes");
+  }
+  return SavepointOrder{static_cast<SavepointFormat>(message.format()), message.directory(), message.stops()};
+}
+
 proto::TaskSnapshot ToProto(const TaskSnapshot& snapshot) {
   proto::TaskSnapshot message;
   message.set_drained(snapshot.drained);

@@ -247,6 +247,7 @@ void TaskManager::HandleJobCommand(JobId job, const proto::JobManagerCommand& co
       return Relay(job, command);
     }
     case proto::JobManagerCommand::kTrigger:
+    case proto::JobManagerCommand::kDrain:
     case proto::JobManagerCommand::kNotify: return Relay(job, command);
     default: LOG_WARN("Command of the JobManager ignored, number={}", static_cast<int>(command.command_case())); return;
   }

@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <string>
 #include <utility>
 
 #include "base/ids.h"
+#include "base/savepoint_order.h"
 #include <weir/core/record_batch.h>
 
 namespace weir {
@@ -29,7 +31,9 @@ enum class StreamStatus : uint8_t { kActive = 0, kIdle = 1, kDrained = 2 };
 struct CheckpointBarrier {
   CheckpointId id;
   int64_t timestamp_ms = 0;  // Wall clock of the trigger, for people and metrics.
-  bool operator==(const CheckpointBarrier&) const = default;
+  // Null: a checkpoint. Shared: each channel carries it, and so do the tasks it passes.
+  std::shared_ptr<const SavepointOrder> savepoint;
+  bool stops() const { return savepoint != nullptr && savepoint->stops; }
 };
 
 // Move-only, since a batch has one owner.
@@ -66,7 +70,7 @@ struct Element {
   static Element Barrier(CheckpointBarrier barrier) {
     Element element;
     element.kind = ElementKind::kBarrier;
-    element.barrier = barrier;
+    element.barrier = std::move(barrier);
     return element;
   }
   static Element EndOfInput() {

@@ -92,6 +92,9 @@ std::vector<uint32_t> ConsumersOf(const JobGraph& graph, const JobEdge& edge, ui
 // The inverse: producers that feed consumer subtask `to`, ascending.
 std::vector<uint32_t> ProducersOf(const JobGraph& graph, const JobEdge& edge, uint32_t to);
 
+// Where records come from: no inputs (an enumerator too), or splits only.
+bool IsSource(const JobGraph& graph, VertexIndex vertex);
+
 // Key groups of one subtask, Flink's formula: start = (i*max + p - 1) / p, end = ((i+1)*max - 1) / p.
 KeyGroupRange KeyGroupRangeOf(uint32_t max_parallelism, uint32_t parallelism, uint32_t subtask);
 inline uint32_t KeyGroupOf(uint64_t key_hash, uint32_t max_parallelism) {

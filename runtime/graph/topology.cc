@@ -68,4 +68,10 @@ uint32_t DefaultMaxParallelism(uint32_t parallelism) {
   return static_cast<uint32_t>(std::clamp<uint64_t>(wanted, kMaxParallelismLowest, kMaxParallelismHighest));
 }
 
+bool IsSource(const JobGraph& graph, VertexIndex vertex) {
+  return std::all_of(graph.edges.begin(), graph.edges.end(), [&](const JobEdge& edge) {
+    return edge.to != vertex || graph.vertices[edge.from.value].is_enumerator;
+  });
+}
+
 }  // namespace weir

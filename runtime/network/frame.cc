@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include <weir/core/bytes.h>
+
 #include "base/check.h"
 #include "base/checksum.h"
 #include "runtime/network/remote_channel.h"
@@ -69,15 +71,30 @@ StatusOr<FrameHeader> FrameHeader::Decode(const std::byte* bytes) {
   header.argument = GetAt<uint64_t>(bytes, 32);
   header.argument2 = GetAt<int64_t>(bytes, 40);
   header.checksum = GetAt<uint64_t>(bytes, 48);
-  const bool is_batch = header.kind == ElementKind::kBatch;
-  if (is_batch ? header.rows == 0 || header.row_bytes > kRowBytesMax : header.SectionBytes() != 0) return Corruption("frame has impossible lengths");
+  bool possible = header.SectionBytes() == 0;
+  if (header.kind == ElementKind::kBatch) possible = header.rows != 0 && header.row_bytes <= kRowBytesMax;
+  if (header.kind == ElementKind::kBarrier) possible = header.SectionBytes() == header.row_bytes && header.row_bytes <= kOrderBytesMax;
+  if (!possible) return Corruption("frame has impossible lengths");
   return header;
 }
 
-FrameHeader ControlFrame(const Element& element, uint64_t sequence) {
+std::string ControlSection(const Element& element) {
+  if (element.kind != ElementKind::kBarrier || element.barrier.savepoint == nullptr) return {};
+  const SavepointOrder& order = *element.barrier.savepoint;
+  CHECK(order.directory.size() <= SavepointOrder::kDirectoryBytesMax);
+  ByteWriter out;
+  out.Put(order.format);
+  out.Put(order.stops);
+  out.PutString(order.directory);
+  return out.Take();
+}
+
+FrameHeader ControlFrame(const Element& element, uint64_t sequence, std::string_view section) {
   FrameHeader header;
   header.kind = element.kind;
   header.sequence = sequence;
+  header.row_bytes = section.size();
+  if (!section.empty()) header.checksum = Checksum64(section);
   switch (element.kind) {
     case ElementKind::kWatermark: header.argument = static_cast<uint64_t>(element.watermark); break;
     case ElementKind::kStatus: header.argument = static_cast<uint64_t>(element.status); break;
@@ -91,13 +108,34 @@ FrameHeader ControlFrame(const Element& element, uint64_t sequence) {
   return header;
 }
 
-StatusOr<Element> ElementOf(const FrameHeader& header) {
+namespace {
+
+StatusOr<Element> BarrierOf(const FrameHeader& header, std::string_view section) {
+  CheckpointBarrier barrier{CheckpointId{header.argument}, header.argument2, nullptr};
+  if (section.empty()) return Element::Barrier(std::move(barrier));
+  if (Checksum64(section) != header.checksum) return Corruption("frame has a wrong checksum");
+  ByteReader in(section);
+  SavepointOrder order;
+  order.format = in.Get<SavepointFormat>();
+  order.stops = in.Get<bool>();
+  order.directory = in.GetString();
+  if (!in.ok() || !in.AtEnd() || order.format > SavepointFormat::kNative || !order.directory.starts_with('/')) {
+    return Corruption("frame holds a savepoint order that does not decode");
+  }
+  barrier.savepoint = std::make_shared<const SavepointOrder>(std::move(order));
+  return Element::Barrier(std::move(barrier));
+}
+
+}  // namespace
+
+StatusOr<Element> ElementOf(const FrameHeader& header, std::string_view section) {
+  if (section.size() != header.row_bytes) return Corruption("frame has impossible lengths");
   switch (header.kind) {
     case ElementKind::kWatermark: return Element::Watermark(static_cast<int64_t>(header.argument));
     case ElementKind::kStatus:
       if (header.argument > static_cast<uint64_t>(StreamStatus::kDrained)) break;
       return Element::Status(static_cast<StreamStatus>(header.argument));
-    case ElementKind::kBarrier: return Element::Barrier({CheckpointId{header.argument}, header.argument2});
+    case ElementKind::kBarrier: return BarrierOf(header, section);
     case ElementKind::kEndOfInput: return Element::EndOfInput();
     case ElementKind::kBatch: break;
   }

@@ -13,7 +13,7 @@ namespace weir {
 struct FrameHeader {
   static constexpr size_t kBytes = 64;
   static constexpr uint32_t kMagic = 0x46524557;  // "WERF"
-  static constexpr uint16_t kVersion = 1;
+  static constexpr uint16_t kVersion = 2;
   static constexpr uint64_t kRowBytesMax = uint64_t{1} << 31;
 
   ElementKind kind = ElementKind::kBatch;
@@ -22,7 +22,7 @@ struct FrameHeader {
   bool flat = false;         // Rows are the type's own image; else its encoding.
   uint64_t sequence = 0;     // Of the frame in its channel, from 0.
   uint32_t rows = 0;         // Batches only.
-  uint64_t row_bytes = 0;    // Length of the rows section.
+  uint64_t row_bytes = 0;    // Length of the rows section; of a savepoint's barrier: of its order.
   uint64_t argument = 0;     // Watermark, status, barrier id; by kind.
   int64_t argument2 = 0;     // Barrier timestamp.
   uint64_t checksum = 0;     // XXH3-64 of the sections.
@@ -32,10 +32,13 @@ struct FrameHeader {
   uint64_t SectionBytes() const { return (has_hashes ? uint64_t{rows} * 8 : 0) + (has_timestamps ? uint64_t{rows} * 8 : 0) + row_bytes; }
 };
 
-// The header of a control element; batches are described by the writer.
-FrameHeader ControlFrame(const Element& element, uint64_t sequence);
-// kCorruption for a header that is no control element.
-StatusOr<Element> ElementOf(const FrameHeader& header);
+// The only section of a barrier: its savepoint's order; nothing for other elements. At most kOrderBytesMax.
+constexpr uint64_t kOrderBytesMax = SavepointOrder::kDirectoryBytesMax + 16;
+std::string ControlSection(const Element& element);
+// The header of a control element; batches are described by the writer. `section`: its ControlSection.
+FrameHeader ControlFrame(const Element& element, uint64_t sequence, std::string_view section);
+// kCorruption for a header that is no control element, or a section that is not what it announces.
+StatusOr<Element> ElementOf(const FrameHeader& header, std::string_view section);
 
 // From the consumer to the producer: credit comes back, work is asked for. 32 bytes.
 struct CreditFrame {

@@ -116,15 +116,30 @@ class Connection : public std::enable_shared_from_this<Connection> {
     header_ = *decoded;
     if (header_.sequence != next_sequence_++) return Break("a frame is missing, sequence=" + std::to_string(header_.sequence));
     if (header_.kind != ElementKind::kBatch) {
-      StatusOr<Element> element = ElementOf(header_);
-      if (!element.ok()) return Break(element.status().message());
-      return Push({std::move(*element), {}, 0, 0});
+      return header_.row_bytes == 0 ? OnControl() : ReadControlSection();
     }
     // The producer keeps to its credit; one that does not is broken or hostile.
     if (queued_batches_ >= limits_.batches_max) return Break("the producer sent more than its credit");
     const bool lengths_fit = header_.flat ? header_.row_bytes == uint64_t{header_.rows} * type_.size_bytes : header_.row_bytes >= header_.rows / 64;
     if (header_.flat != type_.flat || !lengths_fit) return Break("a frame does not fit its record type");
     ReadSections();
+  }
+
+  // The order of a savepoint, behind its barrier's header; its length was checked.
+  void ReadControlSection() {
+    current_ = {};
+    current_.encoded.resize(header_.row_bytes);
+    asio::async_read(socket_, asio::buffer(current_.encoded), [self = shared_from_this()](const ErrorCode& error, size_t) {
+      if (self->closed_) return;
+      if (error) return self->Break(error == asio::error::eof ? "the producer closed the connection" : error.message());
+      self->OnControl();
+    });
+  }
+
+  void OnControl() {
+    StatusOr<Element> element = ElementOf(header_, header_.row_bytes == 0 ? std::string_view() : std::string_view(current_.encoded));
+    if (!element.ok()) return Break(element.status().message());
+    Push({std::move(*element), {}, 0, 0});
   }
 
   void ReadSections() {

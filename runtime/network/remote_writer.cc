@@ -79,7 +79,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
       PrepareBatch(std::move(element), frame);
     } else {
       ended_ = ended_ || element.kind == ElementKind::kEndOfInput;
-      ControlFrame(element, next_sequence_).EncodeTo(frame.header.data());
+      frame.encoded = ControlSection(element);
+      ControlFrame(element, next_sequence_, frame.encoded).EncodeTo(frame.header.data());
+      // The queue moves no frame, so that the text stays where it is.
+      frame.buffers[3] = asio::buffer(frame.encoded);
     }
     ++next_sequence_;
     WriteNext();
@@ -89,7 +92,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   struct OutFrame {
     std::array<std::byte, FrameHeader::kBytes> header;
     Element element;      // Keeps the batch whose memory is sent.
-    std::string encoded;  // Rows of types that are not flat.
+    std::string encoded;  // Rows of types that are not flat; the section of a control element.
     std::array<asio::const_buffer, 4> buffers;
   };
 

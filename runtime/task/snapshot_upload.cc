@@ -25,8 +25,14 @@ std::vector<SnapshotBlock> BlocksOf(const StateTombstones& cleared) {
 
 }  // namespace
 
-SnapshotUpload::SnapshotUpload(const SnapshotStorage& storage, std::shared_ptr<Strand> strand, CheckpointLayout::StateFile name, Done done)
-    : storage_(storage), strand_(std::move(strand)), name_(name), done_(std::move(done)), started_ns_(storage.clock.MonotonicNanos()) {}
+SnapshotUpload::SnapshotUpload(const SnapshotStorage& storage, std::shared_ptr<Strand> strand, CheckpointLayout::StateFile name,
+                               std::shared_ptr<const SavepointOrder> savepoint, Done done)
+    : storage_(storage),
+      strand_(std::move(strand)),
+      name_(name),
+      savepoint_(std::move(savepoint)),
+      done_(std::move(done)),
+      started_ns_(storage.clock.MonotonicNanos()) {}
 
 void SnapshotUpload::Enqueue(ThreadPool::Closure work) {
   // Once refused, always: a snapshot with a hole is none.
@@ -58,7 +64,9 @@ void SnapshotUpload::SetOperatorState(OperatorId id, uint32_t operator_index, st
   // A copyable closure needs a shared owner.
   Enqueue([this, id, operator_index, shared = std::shared_ptr<OperatorStateWriter>(std::move(writer))] {
     if (!status_.ok() || abandoned_) return;
-    StatusOr<OperatorStateHandle> handle = shared->Finish(storage_.files, NextFile(operator_index).path, storage_.inline_size_bytes_max);
+    std::string path = NextFile(operator_index).path;
+    if (savepoint_ != nullptr) path = SavepointFilePath(*savepoint_, path);
+    StatusOr<OperatorStateHandle> handle = shared->Finish(storage_.files, path, storage_.inline_size_bytes_max);
     status_ = handle.status();
     if (handle.ok()) StateOf(id).operator_state.push_back(std::move(*handle));
   });
@@ -111,7 +119,26 @@ void SnapshotUpload::Finish(Keyed& keyed) {
   if (keyed.snapshots->HasMerged()) keyed.snapshots->PublishMerged(NextFile(keyed.operator_index).path);
   StatusOr<std::vector<KeyedStateHandle>> handles = chain.HandlesOf(keyed.number);
   if (status_.ok()) status_ = keyed.status.ok() ? handles.status() : keyed.status;
-  if (handles.ok()) StateOf(keyed.id).keyed = std::move(*handles);
+  if (!handles.ok()) return;
+  if (savepoint_ != nullptr && status_.ok()) {
+    status_ = MakeSavepoint(keyed, *handles);
+  } else {
+    StateOf(keyed.id).keyed = std::move(*handles);
+  }
+}
+
+Status SnapshotUpload::MakeSavepoint(Keyed& keyed, const std::vector<KeyedStateHandle>& snapshot) {
+  SavepointFiles files(storage_.files, savepoint_cancelled_);
+  const auto next_file = [&] {
+    SnapshotFileWriter::Options options = NextFile(keyed.operator_index);
+    options.path = SavepointFilePath(*savepoint_, options.path);
+    return options;
+  };
+  StatusOr<std::vector<KeyedStateHandle>> made = savepoint_->format == SavepointFormat::kCanonical
+                                                     ? files.MakeCanonical(keyed.snapshots->header(), snapshot, next_file())
+                                                     : files.MakeNative(snapshot, next_file);
+  if (made.ok()) StateOf(keyed.id).keyed = std::move(*made);
+  return made.status();
 }
 
 void SnapshotUpload::FinishAll() {

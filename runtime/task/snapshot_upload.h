@@ -13,6 +13,7 @@
 #include "base/strand.h"
 #include "base/thread_pool.h"
 #include "runtime/task/keyed_snapshots.h"
+#include "runtime/task/savepoint_files.h"
 #include "state/checkpoint/checkpoint_storage.h"
 #include "state/checkpoint/operator_state_file.h"
 #include "state/checkpoint/snapshot_writer.h"
@@ -37,8 +38,10 @@ class SnapshotUpload : public std::enable_shared_from_this<SnapshotUpload> {
   // task's when the pool refuses work.
   using Done = std::function<void(StatusOr<std::vector<OperatorSubtaskState>> states, int64_t async_us)>;
 
-  // `strand`: the one of the task, so that its snapshots become durable in their order.
-  SnapshotUpload(const SnapshotStorage& storage, std::shared_ptr<Strand> strand, CheckpointLayout::StateFile name, Done done);
+  // `strand`: the one of the task, so that its snapshots become durable in their order. `savepoint`: null for a checkpoint;
+  // else the handles are of files in its directory, made from the snapshot once that is durable.
+  SnapshotUpload(const SnapshotStorage& storage, std::shared_ptr<Strand> strand, CheckpointLayout::StateFile name,
+                 std::shared_ptr<const SavepointOrder> savepoint, Done done);
 
   void SetOperatorState(OperatorId id, uint32_t operator_index, std::unique_ptr<OperatorStateWriter> writer);
   // Begins the keyed state of an operator, snapshot `number` of its chain; what was cleared and its blocks follow.
@@ -48,6 +51,8 @@ class SnapshotUpload : public std::enable_shared_from_this<SnapshotUpload> {
   void Seal();
   // Nobody wants it any more: what is still queued is dropped, files are deleted, Done is not called.
   void Abandon() { abandoned_.store(true); }
+  // The savepoint was aborted: its files are not made to the end. The snapshot stays part of the chain. Thread-safe.
+  void CancelSavepoint() { savepoint_cancelled_.store(true); }
   // Bytes handed over and not written yet: the task pauses its walk when they are many.
   size_t pending_bytes() const { return pending_bytes_.load(std::memory_order_relaxed); }
 
@@ -66,12 +71,15 @@ class SnapshotUpload : public std::enable_shared_from_this<SnapshotUpload> {
   OperatorSubtaskState& StateOf(OperatorId id);
   void Finish(Keyed& keyed);
   void FinishAll();
+  Status MakeSavepoint(Keyed& keyed, const std::vector<KeyedStateHandle>& snapshot);
 
   const SnapshotStorage storage_;
   const std::shared_ptr<Strand> strand_;
   CheckpointLayout::StateFile name_;
+  const std::shared_ptr<const SavepointOrder> savepoint_;
   const Done done_;
   std::atomic<bool> abandoned_{false};
+  std::atomic<bool> savepoint_cancelled_{false};
   std::atomic<size_t> pending_bytes_{0};
 
   // Thread: the task's.

@@ -21,8 +21,15 @@ constexpr int64_t kBrokenChannelGraceNs = 2'000'000'000;
 
 bool MayFollow(TaskPhase from, TaskPhase to) {
   if (to == TaskPhase::kEnded) return from != TaskPhase::kEnded;
-  if (from == TaskPhase::kCreated && to == TaskPhase::kEnding) return true;
-  return static_cast<int>(to) == static_cast<int>(from) + 1;
+  switch (from) {
+    case TaskPhase::kCreated: return to == TaskPhase::kRunning || to == TaskPhase::kEnding;
+    case TaskPhase::kRunning: return to == TaskPhase::kSuspended || to == TaskPhase::kDrained;
+    case TaskPhase::kSuspended: return to == TaskPhase::kRunning || to == TaskPhase::kEnding;
+    case TaskPhase::kDrained: return to == TaskPhase::kEnding;
+    case TaskPhase::kEnding:
+    case TaskPhase::kEnded: return false;
+  }
+  return false;
 }
 
 }  // namespace
@@ -64,6 +71,14 @@ void StreamTask::TriggerCheckpoint(CheckpointBarrier barrier) {
 
 void StreamTask::NotifyCheckpoint(CheckpointId id, bool completed) {
   Post([this, id, completed] { OnCheckpointOver(id, completed); });
+}
+
+void StreamTask::Drain() {
+  Post([this] {
+    if (broken_channel_.has_value() || phase_ != TaskPhase::kRunning) return;
+    drained_by_order_ = true;
+    FinishData();
+  });
 }
 
 void StreamTask::AttachSocket(uint32_t edge, uint32_t producer, int socket) {
@@ -202,7 +217,8 @@ StepResult StreamTask::StepIdle(int64_t now_ns) {
 }
 
 bool StreamTask::StepInputs(int64_t now_ns) {
-  if (gate_ == nullptr) return false;
+  // While a savepoint that stops is not complete, what comes belongs behind it: only its abort lets it in.
+  if (gate_ == nullptr || phase_ == TaskPhase::kSuspended) return false;
   std::optional<InputGate::Polled> polled = gate_->Poll();
   if (!polled.has_value()) return false;
   HandleElement(std::move(*polled), now_ns);
@@ -213,12 +229,7 @@ void StreamTask::HandleElement(InputGate::Polled polled, int64_t now_ns) {
   InputGate::Channel& channel = gate_->channel(polled.channel);
   Element& element = polled.element;
   switch (element.kind) {
-    case ElementKind::kBatch:
-      if (phase_ != TaskPhase::kRunning) break;  // A task that had finished before the restore takes no more records.
-      counters_.records_in.store(counters_.records_in.load(std::memory_order_relaxed) + element.batch.size(), std::memory_order_relaxed);
-      counters_.batches_in.store(counters_.batches_in.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-      chain_->Process(element.batch);
-      break;
+    case ElementKind::kBatch: HandleBatch(element.batch); break;
     case ElementKind::kWatermark: {
       channel.watermark = std::max(channel.watermark, element.watermark);
       const int64_t minimum = gate_->MinWatermark();
@@ -232,6 +243,16 @@ void StreamTask::HandleElement(InputGate::Polled polled, int64_t now_ns) {
     case ElementKind::kBarrier: HandleBarrier(polled.channel, element.barrier, now_ns); break;
     case ElementKind::kEndOfInput: HandleEndOfInput(polled.channel, now_ns); break;
   }
+}
+
+void StreamTask::HandleBatch(RecordBatch& batch) {
+  // A task that had finished before the restore takes no more records. A source that was told to drain takes splits still:
+  // its enumerator has given them away, so they must be in its own snapshot.
+  const bool takes = phase_ == TaskPhase::kRunning || (phase_ == TaskPhase::kDrained && drained_by_order_);
+  if (!takes) return;
+  counters_.records_in.store(counters_.records_in.load(std::memory_order_relaxed) + batch.size(), std::memory_order_relaxed);
+  counters_.batches_in.store(counters_.batches_in.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  chain_->Process(batch);
 }
 
 // ---- Checkpoints ----
@@ -279,17 +300,24 @@ void StreamTask::TakeCheckpoint(const CheckpointBarrier& barrier, int64_t alignm
   last_taken_ = barrier.id;
   // Barrier before snapshot: downstream may align while we copy.
   Broadcast([&barrier] { return Element::Barrier(barrier); });
-  checkpoints_->Begin(barrier.id, phase_ == TaskPhase::kDrained, watermark_, alignment_us);
+  checkpoints_->Begin(barrier, phase_ == TaskPhase::kDrained, watermark_, alignment_us);
+  if (!barrier.stops() || phase_ != TaskPhase::kRunning) return;
+  suspended_by_ = barrier.id;
+  SetPhase(TaskPhase::kSuspended);
 }
 
 void StreamTask::OnCheckpointOver(CheckpointId id, bool completed) {
-  if (broken_channel_.has_value() || (phase_ != TaskPhase::kRunning && phase_ != TaskPhase::kDrained)) return;
-  if (!completed) {
-    if (gate_ != nullptr) gate_->aligner().OnAbort(id);
-    if (root_trigger_.has_value() && root_trigger_->id <= id) root_trigger_.reset();
-  } else if (checkpoints_->Complete(id) && phase_ == TaskPhase::kDrained) {
-    EndNormally();
+  const bool suspended = phase_ == TaskPhase::kSuspended && id == suspended_by_;
+  if (broken_channel_.has_value() || phase_ == TaskPhase::kCreated || phase_ >= TaskPhase::kEnding) return;
+  if (completed) {
+    const bool covered = checkpoints_->Complete(id);
+    if (suspended || (covered && phase_ == TaskPhase::kDrained)) EndNormally();
+    return;
   }
+  checkpoints_->Abort(id);
+  if (gate_ != nullptr) gate_->aligner().OnAbort(id);
+  if (root_trigger_.has_value() && root_trigger_->id <= id) root_trigger_.reset();
+  if (suspended) SetPhase(TaskPhase::kRunning);
 }
 
 // ---- Beginning and end ----
@@ -387,7 +415,7 @@ void StreamTask::EndNormally() {
 }
 
 void StreamTask::End(TaskState state, const Status& failure) {
-  const bool was_open = phase_ == TaskPhase::kRunning || phase_ == TaskPhase::kDrained || (phase_ == TaskPhase::kCreated && chain_ != nullptr);
+  const bool was_open = (phase_ > TaskPhase::kCreated && phase_ < TaskPhase::kEnding) || (phase_ == TaskPhase::kCreated && chain_ != nullptr);
   checkpoints_.reset();
   if (was_open) {
     try {

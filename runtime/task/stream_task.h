@@ -50,7 +50,8 @@ struct TaskCounters {
 // Life cycle, each arrow once:
 //   kCreated -> kRunning -> kDrained -> kEnding -> kEnded
 //   kCreated -> kEnding (it had finished at the restored checkpoint), any but kEnded -> kEnded (cancelled, failed)
-enum class TaskPhase : uint8_t { kCreated, kRunning, kDrained, kEnding, kEnded };
+//   kRunning -> kSuspended (the barrier of a savepoint that stops) -> kEnding (complete) or kRunning (aborted)
+enum class TaskPhase : uint8_t { kCreated, kRunning, kSuspended, kDrained, kEnding, kEnded };
 
 class StreamTask final : public Steppable {
  public:
@@ -83,6 +84,8 @@ class StreamTask final : public Steppable {
   // ---- Thread-safe: mail, handled before the next batch ----
   void TriggerCheckpoint(CheckpointBarrier barrier);
   void NotifyCheckpoint(CheckpointId id, bool completed);
+  // Ends its data here, as if its input had ended; of sources only. Nothing when it has ended already.
+  void Drain();
   void AttachSocket(uint32_t edge, uint32_t producer, int socket);
   void Cancel();
   // A worker at the other end of some channel is lost (R32).
@@ -109,6 +112,7 @@ class StreamTask final : public Steppable {
   void MakeGates();
   bool StepInputs(int64_t now_ns);
   void HandleElement(InputGate::Polled polled, int64_t now_ns);
+  void HandleBatch(RecordBatch& batch);
   void HandleBarrier(ChannelIndex from, const CheckpointBarrier& barrier, int64_t now_ns);
   void HandleEndOfInput(ChannelIndex from, int64_t now_ns);
   void OnRootTrigger(CheckpointBarrier barrier);
@@ -140,6 +144,8 @@ class StreamTask final : public Steppable {
   int64_t alignment_began_ns_ = 0;
   std::optional<CheckpointBarrier> root_trigger_;  // Waits for the end of all inputs.
   CheckpointId last_taken_;
+  CheckpointId suspended_by_;             // In kSuspended.
+  bool drained_by_order_ = false;         // Drain() ended its data: what comes in still belongs to its state.
   int64_t watermark_ = kMinWatermark;
 
   std::optional<int64_t> next_wake_ns_;

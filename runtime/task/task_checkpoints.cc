@@ -93,8 +93,9 @@ TaskCheckpoints::~TaskCheckpoints() {
   if (running_.has_value()) running_->upload->Abandon();
 }
 
-void TaskCheckpoints::Begin(CheckpointId id, bool drained, int64_t watermark, int64_t alignment_us) {
+void TaskCheckpoints::Begin(const CheckpointBarrier& barrier, bool drained, int64_t watermark, int64_t alignment_us) {
   if (running_.has_value()) FinishWalk();
+  const CheckpointId id = barrier.id;
   const int64_t begin_ns = storage_.clock.MonotonicNanos();
   if (drained && !first_drained_.has_value()) first_drained_ = id;
 
@@ -111,7 +112,11 @@ void TaskCheckpoints::Begin(CheckpointId id, bool drained, int64_t watermark, in
   const CheckpointLayout::StateFile name{id, identity_.attempt, identity_.subtask};
   Running& running = running_.emplace();
   running.pacer = SnapshotPacer(begin_ns);
-  running.upload = std::make_shared<SnapshotUpload>(storage_, strand_, name, std::move(done));
+  running.upload = std::make_shared<SnapshotUpload>(storage_, strand_, name, barrier.savepoint, std::move(done));
+  if (barrier.savepoint != nullptr) {
+    savepoint_id_ = id;
+    savepoint_ = running.upload;
+  }
 
   std::vector<OperatorChain::Link>& links = chain_.links();
   running.sinks.resize(links.size());
@@ -172,6 +177,11 @@ void TaskCheckpoints::FinishWalk() {
   }
   running_->upload->Seal();
   running_.reset();
+}
+
+void TaskCheckpoints::Abort(CheckpointId id) {
+  if (id != savepoint_id_) return;
+  if (const std::shared_ptr<SnapshotUpload> upload = savepoint_.lock()) upload->CancelSavepoint();
 }
 
 bool TaskCheckpoints::Complete(CheckpointId id) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "runtime/element/element.h"
 #include "runtime/task/keyed_snapshots.h"
 #include "runtime/task/operator_chain.h"
 #include "runtime/task/snapshot_pacer.h"
@@ -28,8 +29,10 @@ class TaskCheckpoints {
   ~TaskCheckpoints();
 
   // The synchronous part: operator state, and the beginning of the walk over keyed state. A walk that still runs is
-  // finished first.
-  void Begin(CheckpointId id, bool drained, int64_t watermark, int64_t alignment_us);
+  // finished first. The files of a savepoint lie in its directory; the snapshot that they are made from is part of the chain.
+  void Begin(const CheckpointBarrier& barrier, bool drained, int64_t watermark, int64_t alignment_us);
+  // Nobody waits for checkpoint `id` any more: a savepoint's files are not made to the end.
+  void Abort(CheckpointId id);
   bool walking() const { return running_.has_value(); }
   // Writes a slice of the running walk, when the slot is idle or the walk's share of its time allows one, and the pool is
   // not behind. False when none was written. Requires: walking().
@@ -58,6 +61,8 @@ class TaskCheckpoints {
   const std::shared_ptr<Strand> strand_;                      // Of the uploads.
   std::vector<std::shared_ptr<KeyedSnapshots>> snapshots_;    // By link; null without keyed state. Shared with the pool.
   std::optional<Running> running_;
+  CheckpointId savepoint_id_;                  // Of savepoint_.
+  std::weak_ptr<SnapshotUpload> savepoint_;    // The newest one, while the pool works on it.
   std::optional<CheckpointId> first_drained_;  // The oldest snapshot taken after all input was processed.
 };
 

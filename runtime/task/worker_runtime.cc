@@ -288,10 +288,17 @@ void WorkerRuntime::Cancel(AttemptId attempt) {
   }
 }
 
-void WorkerRuntime::TriggerCheckpoint(AttemptId attempt, CheckpointId id, int64_t timestamp_ms, const std::vector<SubtaskId>& roots) {
+void WorkerRuntime::TriggerCheckpoint(AttemptId attempt, const CheckpointBarrier& barrier, const std::vector<SubtaskId>& roots) {
   if (attempt != attempt_) return;
   for (const SubtaskId& root : roots) {
-    if (Deployed* const deployed = Find(root)) deployed->task->TriggerCheckpoint({id, timestamp_ms});
+    if (Deployed* const deployed = Find(root)) deployed->task->TriggerCheckpoint(barrier);
+  }
+}
+
+void WorkerRuntime::DrainSources(AttemptId attempt, const std::vector<SubtaskId>& sources) {
+  if (attempt != attempt_) return;
+  for (const SubtaskId& source : sources) {
+    if (Deployed* const deployed = Find(source)) deployed->task->Drain();
   }
 }
 

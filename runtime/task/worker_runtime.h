@@ -61,7 +61,9 @@ class WorkerRuntime {
   // Ends all tasks of attempts up to `attempt`; OnTasksCancelled follows, at once when there are none.
   void Cancel(AttemptId attempt);
   // Messages of another attempt are ignored (R9).
-  void TriggerCheckpoint(AttemptId attempt, CheckpointId id, int64_t timestamp_ms, const std::vector<SubtaskId>& roots);
+  void TriggerCheckpoint(AttemptId attempt, const CheckpointBarrier& barrier, const std::vector<SubtaskId>& roots);
+  // These sources end their data as if their input had ended.
+  void DrainSources(AttemptId attempt, const std::vector<SubtaskId>& sources);
   void NotifyCheckpoint(AttemptId attempt, CheckpointId id, bool completed);
   // A data connection for one of the channels; kept for a while when its task is not deployed yet. Takes the socket.
   void AttachConnection(const ChannelHandshake& handshake, int socket);

@@ -24,6 +24,12 @@ constexpr int kMemoryCheckMs = 50;
 constexpr int64_t kFlushMs = 1'000;
 constexpr int kFailedExitCode = 1;
 
+std::vector<SubtaskId> Subtasks(const google::protobuf::RepeatedPtrField<proto::Subtask>& messages) {
+  std::vector<SubtaskId> subtasks;
+  for (const proto::Subtask& message : messages) subtasks.push_back(FromProto(message));
+  return subtasks;
+}
+
 std::string Mebibytes(uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
 
 JobSource SourceOf(const proto::WorkerStart& start, const JobGraph& shipped) {
@@ -186,19 +192,30 @@ void WorkerSession::OnRelayed(const proto::JobManagerCommand& command) {
     case proto::JobManagerCommand::kDeploy: return OnDeploy(command);
     case proto::JobManagerCommand::kCancel: return OnCancel(FromProto(command.cancel().attempt()));
     case proto::JobManagerCommand::kStopWorker: return OnStop();
-    case proto::JobManagerCommand::kTrigger: {
+    case proto::JobManagerCommand::kTrigger: return OnTrigger(command.trigger());
+    case proto::JobManagerCommand::kDrain:
       if (runtime_ == nullptr) return;
-      std::vector<SubtaskId> roots;
-      for (const proto::Subtask& root : command.trigger().roots()) roots.push_back(FromProto(root));
-      return runtime_->TriggerCheckpoint(FromProto(command.trigger().attempt()), CheckpointId{command.trigger().checkpoint_id()},
-                                         command.trigger().timestamp_ms(), roots);
-    }
+      return runtime_->DrainSources(FromProto(command.drain().attempt()), Subtasks(command.drain().sources()));
     case proto::JobManagerCommand::kNotify:
       if (runtime_ == nullptr) return;
       return runtime_->NotifyCheckpoint(FromProto(command.notify().attempt()), CheckpointId{command.notify().checkpoint_id()},
                                         command.notify().completed());
     default: LOG_WARN("Command that is not for workers ignored, number={}", static_cast<int>(command.command_case())); return;
   }
+}
+
+void WorkerSession::OnTrigger(const proto::TriggerCheckpoint& trigger) {
+  if (runtime_ == nullptr) return;
+  CheckpointBarrier barrier{CheckpointId{trigger.checkpoint_id()}, trigger.timestamp_ms(), nullptr};
+  if (trigger.has_savepoint()) {
+    StatusOr<SavepointOrder> order = FromProto(trigger.savepoint());
+    if (!order.ok()) {
+      LOG_WARN("Trigger ignored, error={}", order.status().ToString());
+      return;
+    }
+    barrier.savepoint = std::make_shared<const SavepointOrder>(std::move(*order));
+  }
+  runtime_->TriggerCheckpoint(FromProto(trigger.attempt()), barrier, Subtasks(trigger.roots()));
 }
 
 void WorkerSession::OnDeploy(const proto::JobManagerCommand& command) {

@@ -20,6 +20,7 @@
 
 namespace weir::proto {
 class JobManagerCommand;
+class TriggerCheckpoint;
 class WorkerCommand;
 class WorkerStart;
 }  // namespace weir::proto
@@ -62,6 +63,7 @@ class WorkerSession {
   void OnStart(const proto::WorkerStart& start);
   void OnLoaded(StatusOr<std::unique_ptr<LoadedJob>> job);
   void OnRelayed(const proto::JobManagerCommand& command);
+  void OnTrigger(const proto::TriggerCheckpoint& trigger);
   void OnDeploy(const proto::JobManagerCommand& command);
   void OnCancel(AttemptId attempt);
   void OnConnection(const std::string& handshake, FileDescriptor socket);

@@ -10,10 +10,12 @@
 #include <random>
 #include <thread>
 
+#include "base/checksum.h"
 #include "runtime/network/frame.h"
 #include "runtime/network/local_channel.h"
 #include "runtime/network/peer_watch.h"
 #include "runtime/network/remote_channel.h"
+#include "tests/unit/testing/fuzz.h"
 
 namespace weir {
 namespace {
@@ -35,7 +37,7 @@ TEST(FrameTest, ControlElementsComeBackAndFreeKindsAreCorruption) {
     header.EncodeTo(bytes);
     const StatusOr<FrameHeader> decoded = FrameHeader::Decode(bytes);
     ASSERT_TRUE(decoded.ok()) << int{kind};
-    const StatusOr<Element> element = ElementOf(*decoded);
+    const StatusOr<Element> element = ElementOf(*decoded, {});
     if (kind == 5) {
       EXPECT_EQ(element.status().code(), StatusCode::kCorruption);
     } else {
@@ -43,6 +45,31 @@ TEST(FrameTest, ControlElementsComeBackAndFreeKindsAreCorruption) {
       EXPECT_EQ(element->kind, header.kind);
     }
   }
+}
+
+Element SavepointBarrier() {
+  return Element::Barrier({CheckpointId{10}, 13, std::make_shared<const SavepointOrder>(SavepointOrder{SavepointFormat::kNative, "/savepoints/savepoint-1", true})});
+}
+
+TEST(FrameTest, DamagedSavepointOrdersAreCorruption) {
+  const std::string section = ControlSection(SavepointBarrier());
+  const FrameHeader header = ControlFrame(SavepointBarrier(), 0, section);
+  ASSERT_TRUE(ElementOf(header, section).ok());
+  testing::Fuzz(section, 2'000, [&](const std::string& bytes) { EXPECT_EQ(ElementOf(header, bytes).status().code(), StatusCode::kCorruption); });
+  // One whose checksum is right may still not be what it says.
+  testing::Fuzz(section, 2'000, [&](const std::string& bytes) {
+    FrameHeader fitting = header;
+    fitting.row_bytes = bytes.size();
+    fitting.checksum = Checksum64(bytes);
+    const StatusOr<Element> element = ElementOf(fitting, bytes);
+    const bool relative = element.ok() && element->barrier.savepoint != nullptr && !element->barrier.savepoint->directory.starts_with('/');
+    EXPECT_FALSE(relative);
+  });
+  FrameHeader long_order = header;
+  long_order.row_bytes = kOrderBytesMax + 1;
+  std::byte bytes[FrameHeader::kBytes];
+  long_order.EncodeTo(bytes);
+  EXPECT_EQ(FrameHeader::Decode(bytes).status().code(), StatusCode::kCorruption);
 }
 
 struct Text {
@@ -125,7 +152,7 @@ TEST(RemoteChannelTest, CarriesEveryKindOfElementInOrder) {
   RemotePair<Text> pair;
   pair.writer->Send(Element::Batch(BatchOf<Text>({{"one", 1}, {"", 2}}, true, true)));
   pair.writer->Send(Element::Watermark(-5));
-  pair.writer->Send(Element::Barrier({CheckpointId{9}, 12}));
+  pair.writer->Send(Element::Barrier({CheckpointId{9}, 12, nullptr}));
   pair.writer->Send(Element::Status(StreamStatus::kDrained));
   pair.writer->Send(Element::EndOfInput());
   const Element batch = pair.Next();
@@ -136,12 +163,27 @@ TEST(RemoteChannelTest, CarriesEveryKindOfElementInOrder) {
   EXPECT_EQ(batch.batch.timestamps()[1], -1);
   EXPECT_EQ(pair.Next().watermark, -5);
   const Element barrier = pair.Next();
-  EXPECT_EQ(barrier.barrier, (CheckpointBarrier{CheckpointId{9}, 12}));
+  EXPECT_EQ(barrier.barrier.id, CheckpointId{9});
+  EXPECT_EQ(barrier.barrier.timestamp_ms, 12);
+  EXPECT_EQ(barrier.barrier.savepoint, nullptr);
   EXPECT_EQ(pair.Next().status, StreamStatus::kDrained);
   EXPECT_EQ(pair.Next().kind, ElementKind::kEndOfInput);
   pair.Until([&] { return pair.writer->Flushed(); });
   EXPECT_TRUE(pair.writer->health().ok());
   EXPECT_TRUE(pair.reader->health().ok());
+}
+
+TEST(RemoteChannelTest, BarriersOfSavepointsCarryTheirOrder) {
+  RemotePair<Text> pair;
+  pair.writer->Send(SavepointBarrier());
+  pair.writer->Send(Element::Barrier({CheckpointId{11}, 14, nullptr}));
+  const Element barrier = pair.Next();
+  ASSERT_NE(barrier.barrier.savepoint, nullptr);
+  EXPECT_EQ(*barrier.barrier.savepoint, *SavepointBarrier().barrier.savepoint);
+  EXPECT_TRUE(barrier.barrier.stops());
+  const Element next = pair.Next();
+  EXPECT_EQ(next.barrier.id, CheckpointId{11});
+  EXPECT_EQ(next.barrier.savepoint, nullptr);
 }
 
 TEST(RemoteChannelTest, FlatRowsArriveAsTheyWere) {
@@ -224,7 +266,7 @@ TEST(RemoteChannelTest, DamagedFramesBreakTheChannelAndNothingElse) {
     if (round % 2 == 0) {
       for (char& byte : bytes) byte = static_cast<char>(random());
     } else {
-      ControlFrame(Element::Watermark(5), 0).EncodeTo(reinterpret_cast<std::byte*>(bytes.data()));
+      ControlFrame(Element::Watermark(5), 0, {}).EncodeTo(reinterpret_cast<std::byte*>(bytes.data()));
       bytes[random() % 64] ^= static_cast<char>(1 + random() % 255);
     }
     ASSERT_EQ(::send(sockets[1], bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));

@@ -220,11 +220,11 @@ std::vector<SubtaskId> JobHarness::Roots() const {
   return roots;
 }
 
-bool JobHarness::Trigger(CheckpointId id) {
+bool JobHarness::Trigger(CheckpointId id, std::shared_ptr<const SavepointOrder> savepoint) {
   acknowledged_.clear();
   declined_ = false;
   const std::vector<SubtaskId> roots = Roots();
-  for (const std::unique_ptr<Worker>& worker : workers_) worker->runtime->TriggerCheckpoint(attempt_, id, 0, roots);
+  for (const std::unique_ptr<Worker>& worker : workers_) worker->runtime->TriggerCheckpoint(attempt_, {id, 0, savepoint}, roots);
   WaitFor("acknowledgements", [this] {
     return declined_ || !failure_.ok() || std::all_of(states_.begin(), states_.end(), [this](const auto& entry) {
       return entry.second == TaskState::kFinished || acknowledged_.contains(entry.first);
@@ -233,17 +233,19 @@ bool JobHarness::Trigger(CheckpointId id) {
   return !declined_ && failure_.ok();
 }
 
+void JobHarness::TakeForCompleted(CheckpointId id) {
+  completed_ = acknowledged_;
+  completed_id_ = id;
+  finished_at_completed_.clear();
+  for (const auto& [subtask, state] : states_) {
+    if (state == TaskState::kFinished && !completed_.contains(subtask)) finished_at_completed_.insert(subtask);
+  }
+}
+
 bool JobHarness::Checkpoint() {
   const CheckpointId id{next_checkpoint_++};
-  const bool taken = Trigger(id);
-  if (taken) {
-    completed_ = acknowledged_;
-    completed_id_ = id;
-    finished_at_completed_.clear();
-    for (const auto& [subtask, state] : states_) {
-      if (state == TaskState::kFinished && !completed_.contains(subtask)) finished_at_completed_.insert(subtask);
-    }
-  }
+  const bool taken = Trigger(id, nullptr);
+  if (taken) TakeForCompleted(id);
   for (const std::unique_ptr<Worker>& worker : workers_) worker->runtime->NotifyCheckpoint(attempt_, id, taken);
   // Drained tasks that it covers end by themselves: the roots of the next checkpoint are known only then.
   if (taken) {
@@ -256,7 +258,7 @@ bool JobHarness::Checkpoint() {
   return taken;
 }
 
-void JobHarness::RestoreFrom(const JobHarness& other) {
+void JobHarness::RestoreFrom(const JobHarness& other, bool ended) {
   CheckpointMetadata metadata;
   metadata.id = completed_id_ = other.completed_id_;
   next_checkpoint_ = other.next_checkpoint_;
@@ -271,6 +273,7 @@ void JobHarness::RestoreFrom(const JobHarness& other) {
       const auto snapshot = other.completed_.find(subtask);
       entry.subtasks.push_back({.finished = other.finished_at_completed_.contains(subtask),
                                 .snapshot = snapshot != other.completed_.end() ? snapshot->second : TaskSnapshot{}});
+      entry.subtasks.back().snapshot.drained &= ended;
     }
   }
   const StatusOr<StateAssignment> assignment = AssignState(plan_.graph, metadata, false);
@@ -286,8 +289,27 @@ void JobHarness::RestoreFrom(const JobHarness& other) {
 
 void JobHarness::AbortedCheckpoint() {
   const CheckpointId id{next_checkpoint_++};
-  Trigger(id);
+  Trigger(id, nullptr);
   for (const std::unique_ptr<Worker>& worker : workers_) worker->runtime->NotifyCheckpoint(attempt_, id, false);
+}
+
+bool JobHarness::Savepoint(SavepointOrder order) {
+  const CheckpointId id{next_checkpoint_++};
+  const bool taken = Trigger(id, std::make_shared<const SavepointOrder>(std::move(order)));
+  if (taken) TakeForCompleted(id);
+  return taken;
+}
+
+void JobHarness::EndSavepoint(bool completed) {
+  for (const std::unique_ptr<Worker>& worker : workers_) worker->runtime->NotifyCheckpoint(attempt_, CheckpointId{next_checkpoint_ - 1}, completed);
+}
+
+void JobHarness::DrainSources() {
+  std::vector<SubtaskId> sources;
+  for (const auto& [subtask, state] : states_) {
+    if (IsSource(plan_.graph, subtask.vertex)) sources.push_back(subtask);
+  }
+  for (const std::unique_ptr<Worker>& worker : workers_) worker->runtime->DrainSources(attempt_, sources);
 }
 
 void JobHarness::RunToEnd() {

@@ -42,12 +42,18 @@ class JobHarness {
   // Takes one checkpoint and completes it. False when it was declined.
   bool Checkpoint();
   // The next Start begins with what `other` completed last, dealt out anew when the parallelism differs. `other` is not running
-  // any more, and outlives this one. An error of the assignment fails the test.
-  void RestoreFrom(const JobHarness& other);
+  // any more, and outlives this one. An error of the assignment fails the test. `ended` = false: what had drained goes on, as from
+  // a savepoint of a job that was told to drain.
+  void RestoreFrom(const JobHarness& other, bool ended = true);
   // Called when a task has acknowledged a checkpoint that is being taken.
   void OnAcknowledged(std::function<void(SubtaskId)> callback) { on_acknowledged_ = std::move(callback); }
   // Takes one that is never completed.
   void AbortedCheckpoint();
+  // Takes a savepoint and tells nobody. From then on Start and RestoreFrom begin with it. False when it was declined.
+  bool Savepoint(SavepointOrder order);
+  // Says how the last savepoint that stops ended: complete tasks end, aborted ones go on.
+  void EndSavepoint(bool completed);
+  void DrainSources();
   // Runs until every task has drained, then completes final checkpoints until all have finished.
   void RunToEnd();
   // Ends the attempt as a failure would: whatever was not completed is lost.
@@ -80,7 +86,8 @@ class JobHarness {
   std::vector<SubtaskId> Roots() const;
   size_t WorkerOf(SubtaskId subtask) const;
   TaskDeployment DeploymentOf(SubtaskId subtask) const;
-  bool Trigger(CheckpointId id);
+  void TakeForCompleted(CheckpointId id);
+  bool Trigger(CheckpointId id, std::shared_ptr<const SavepointOrder> savepoint);
 
   const HarnessOptions options_;
   const Build build_;
