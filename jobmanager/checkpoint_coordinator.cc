@@ -89,6 +89,8 @@ void CheckpointCoordinator::On(const CoordinatorEvent::AttemptStarted& event, Ac
   next_periodic_ms_ = now_ms_ + std::max(graph_.checkpoint.interval_ms, graph_.checkpoint.min_pause_ms);
   requested_ = false;
   consecutive_failures_ = 0;
+  stopping_ = Stopping::kNo;
+  CHECK(savepoints_.empty());
   MoveTo(Phase::kRunning);
 }
 
@@ -97,6 +99,8 @@ void CheckpointCoordinator::On(const CoordinatorEvent::AttemptStopped& event, Ac
     actions.push_back(CoordinatorAction::MessageIgnored{CoordinatorVerdict::kStaleAttempt});
     return;
   }
+  stopping_ = Stopping::kStopped;
+  FailWaitingSavepoints("the job restarted or ended before the savepoint was taken", actions);
   if (phase_ == Phase::kPublishing) return MoveTo(Phase::kPublishingStopped);
   if (phase_ == Phase::kPending) Abort(CheckpointFailure::kAttemptStopped, {}, actions);
   MoveTo(Phase::kStopped);
@@ -110,6 +114,7 @@ void CheckpointCoordinator::On(const CoordinatorEvent::TaskDrained& event, Actio
     return;
   }
   task.state = TaskState::kDrained;
+  task.ordered_to_drain = stopping_ == Stopping::kDraining;
 }
 
 void CheckpointCoordinator::On(const CoordinatorEvent::TaskFinished& event, Actions& actions) {
@@ -154,6 +159,7 @@ void CheckpointCoordinator::On(const CoordinatorEvent::Published& event, Actions
     actions.push_back(CoordinatorAction::MessageIgnored{CoordinatorVerdict::kNotPublishing});
     return;
   }
+  if (pending_->savepoint.has_value()) return OnSavepointPublished(actions);
   consecutive_failures_ = 0;
   if (phase_ == Phase::kPublishing) {
     MarkCovered();
@@ -162,11 +168,31 @@ void CheckpointCoordinator::On(const CoordinatorEvent::Published& event, Actions
   // The pause counts from the completion; the grid of the interval from the trigger.
   next_periodic_ms_ = std::max(pending_->triggered_at_ms + graph_.checkpoint.interval_ms,
                                now_ms_ + graph_.checkpoint.min_pause_ms);
-  retained_.push_back(event.id);
-  if (retained_.size() > graph_.checkpoint.retained_max) {
-    retained_.erase(retained_.begin(), retained_.end() - graph_.checkpoint.retained_max);
-    actions.push_back(CoordinatorAction::ReleaseOlder{retained_.front()});
+  Retain(event.id, actions);
+  Settle();
+}
+
+void CheckpointCoordinator::Retain(CheckpointId id, Actions& actions) {
+  retained_.push_back(id);
+  if (retained_.size() <= graph_.checkpoint.retained_max) return;
+  retained_.erase(retained_.begin(), retained_.end() - graph_.checkpoint.retained_max);
+  actions.push_back(CoordinatorAction::ReleaseOlder{retained_.front()});
+}
+
+void CheckpointCoordinator::OnSavepointPublished(Actions& actions) {
+  const SavepointRequest request = *pending_->savepoint;
+  const CheckpointId id = pending_->id;
+  if (request.stops()) {
+    if (phase_ == Phase::kPublishing) {
+      MarkCovered();
+      stopping_ = Stopping::kStopped;
+      actions.push_back(CoordinatorAction::NotifyComplete{attempt_, id});
+      FailWaitingSavepoints("the job was stopped with savepoint " + request.directory, actions);
+    }
+    Retain(id, actions);  // Recovery begins with it from now on.
   }
+  next_periodic_ms_ = std::max(next_periodic_ms_, now_ms_ + graph_.checkpoint.min_pause_ms);
+  actions.push_back(CoordinatorAction::SavepointEnded{request, id, std::nullopt});
   Settle();
 }
 
@@ -179,8 +205,10 @@ void CheckpointCoordinator::On(const CoordinatorEvent::PublishFailed& event, Act
   if (runs) {
     actions.push_back(CoordinatorAction::NotifyAborted{attempt_, event.id, CheckpointFailure::kPublishFailed, event.reason});
   }
-  next_periodic_ms_ = std::max(next_periodic_ms_, pending_->triggered_at_ms + graph_.checkpoint.interval_ms);
+  const std::optional<SavepointRequest> savepoint = pending_->savepoint;
+  if (!savepoint.has_value()) next_periodic_ms_ = std::max(next_periodic_ms_, pending_->triggered_at_ms + graph_.checkpoint.interval_ms);
   Settle();
+  if (savepoint.has_value()) return FailSavepoint(*savepoint, event.id, event.reason, actions);
   if (runs) CountFailure("publication failed: " + event.reason, actions);
 }
 
@@ -196,9 +224,26 @@ void CheckpointCoordinator::On(const CoordinatorEvent::Tick&, Actions& actions) 
   if (phase_ == Phase::kPending && now_ms_ - pending_->triggered_at_ms >= graph_.checkpoint.timeout_ms) {
     Abort(CheckpointFailure::kExpired, {}, actions);
   }
+  if (phase_ == Phase::kRunning && stopping_ == Stopping::kDraining && now_ms_ >= drain_deadline_ms_) {
+    const SavepointRequest request = savepoints_.front();
+    savepoints_.pop_front();
+    FailSavepoint(request, {}, "the job had not drained within execution.checkpointing.timeout", actions);
+  }
 }
 
 void CheckpointCoordinator::On(const CoordinatorEvent::TriggerRequested&, Actions&) { requested_ = AttemptRuns(); }
+
+void CheckpointCoordinator::On(const CoordinatorEvent::SavepointRequested& event, Actions& actions) {
+  std::optional<std::string> refusal;
+  if (savepoints_.size() >= kSavepointRequestsMax) refusal = "too many savepoints are waiting";
+  if (stopping_ != Stopping::kNo) refusal = "the job is being stopped";
+  if (!AttemptRuns()) refusal = "not all tasks of the job are running";
+  if (refusal.has_value()) {
+    actions.push_back(CoordinatorAction::SavepointEnded{event.request, {}, refusal});
+  } else {
+    savepoints_.push_back(event.request);
+  }
+}
 
 bool CheckpointCoordinator::IsPublishing(CheckpointId id) const { return publishing() && pending_->id == id; }
 
@@ -209,10 +254,51 @@ void CheckpointCoordinator::Settle() {
 }
 
 void CheckpointCoordinator::TriggerWhenDue(Actions& actions) {
-  if (phase_ != Phase::kRunning) return;
+  if (phase_ != Phase::kRunning || stopping_ == Stopping::kStopped) return;
+  if (!savepoints_.empty() && stopping_ == Stopping::kNo && savepoints_.front().after == SavepointRequest::After::kDrain) BeginDrain(actions);
+  if (stopping_ == Stopping::kDraining && !AllHaveDrained()) return;
+  if (!savepoints_.empty()) {
+    const SavepointRequest request = savepoints_.front();
+    savepoints_.pop_front();
+    return Trigger(request, actions);
+  }
   const bool periodic = graph_.checkpoint.interval_ms > 0 && now_ms_ >= next_periodic_ms_;
   const bool final = now_ms_ >= final_not_before_ms_ && NeedsFinalCheckpoint();
-  if (periodic || requested_ || final) Trigger(actions);
+  if (periodic || requested_ || final) Trigger(std::nullopt, actions);
+}
+
+bool CheckpointCoordinator::AllHaveDrained() const {
+  return std::all_of(tasks_.begin(), tasks_.end(), [](const std::vector<Task>& vertex) {
+    return std::all_of(vertex.begin(), vertex.end(), [](const Task& task) { return task.state != TaskState::kRunning; });
+  });
+}
+
+// Until its savepoint nothing else is triggered: a checkpoint of drained tasks would end them for good, though the drain may fail.
+void CheckpointCoordinator::BeginDrain(Actions& actions) {
+  stopping_ = Stopping::kDraining;
+  drain_deadline_ms_ = now_ms_ + graph_.checkpoint.timeout_ms;
+  CoordinatorAction::DrainSources drain{attempt_, {}};
+  for (uint32_t vertex = 0; vertex < tasks_.size(); ++vertex) {
+    for (uint32_t subtask = 0; subtask < tasks_[vertex].size() && IsSource(graph_, {vertex}); ++subtask) {
+      if (tasks_[vertex][subtask].state == TaskState::kRunning) drain.sources.push_back({.vertex = {vertex}, .subtask = subtask});
+    }
+  }
+  if (!drain.sources.empty()) actions.push_back(std::move(drain));
+}
+
+// What has drained cannot go on: then the attempt begins anew, from its last checkpoint.
+void CheckpointCoordinator::FailSavepoint(const SavepointRequest& request, CheckpointId id, const std::string& reason, Actions& actions) {
+  actions.push_back(CoordinatorAction::SavepointEnded{request, id, reason});
+  if (stopping_ != Stopping::kDraining) return;
+  stopping_ = Stopping::kStopped;
+  FailWaitingSavepoints("the job restarts", actions);
+  actions.push_back(CoordinatorAction::FailAttempt{attempt_, "the job could not be stopped after it had drained, it goes on from its last checkpoint: " + reason, true});
+}
+
+void CheckpointCoordinator::FailWaitingSavepoints(const std::string& reason, Actions& actions) {
+  for (const SavepointRequest& request : std::exchange(savepoints_, {})) {
+    actions.push_back(CoordinatorAction::SavepointEnded{request, {}, reason});
+  }
 }
 
 // R25: all input of all tasks is processed, and no published checkpoint says so for all of them.
@@ -227,8 +313,9 @@ bool CheckpointCoordinator::NeedsFinalCheckpoint() const {
   return uncovered;
 }
 
-void CheckpointCoordinator::Trigger(Actions& actions) {
+void CheckpointCoordinator::Trigger(std::optional<SavepointRequest> savepoint, Actions& actions) {
   Pending pending;
+  pending.savepoint = savepoint;
   pending.triggered_at_ms = now_ms_;
   pending.timestamp_ms = now_ms_ + wall_offset_ms_;
   for (const std::vector<Task>& vertex : tasks_) {
@@ -237,12 +324,17 @@ void CheckpointCoordinator::Trigger(Actions& actions) {
     pending.acknowledged.emplace_back(vertex.size());
     pending.missing_count += static_cast<uint32_t>(std::count(expected.begin(), expected.end(), true));
   }
-  requested_ = false;
-  next_periodic_ms_ = now_ms_ + graph_.checkpoint.interval_ms;
-  if (pending.missing_count == 0) return;  // All have finished: the job is about to end.
+  if (!savepoint.has_value()) {
+    requested_ = false;
+    next_periodic_ms_ = now_ms_ + graph_.checkpoint.interval_ms;
+  }
+  if (pending.missing_count == 0) {  // All have finished: the job is about to end.
+    if (savepoint.has_value()) FailSavepoint(*savepoint, {}, "all tasks of the job have finished", actions);
+    return;
+  }
   ++last_id_.value;
   pending.id = last_id_;
-  actions.push_back(CoordinatorAction::TriggerCheckpoint{attempt_, pending.id, pending.timestamp_ms, Roots()});
+  actions.push_back(CoordinatorAction::TriggerCheckpoint{attempt_, pending.id, pending.timestamp_ms, Roots(), std::move(savepoint)});
   pending_ = std::move(pending);
   MoveTo(Phase::kPending);
 }
@@ -275,6 +367,7 @@ void CheckpointCoordinator::Publish(Actions& actions) {
   metadata.id = pending_->id;
   metadata.attempt = attempt_;
   metadata.timestamp_ms = pending_->timestamp_ms;
+  if (pending_->savepoint.has_value()) metadata.savepoint = pending_->savepoint->format;
   for (size_t vertex = 0; vertex < graph_.vertices.size(); ++vertex) {
     const JobVertex& description = graph_.vertices[vertex];
     VertexCheckpoint& entry = metadata.vertices.emplace_back();
@@ -282,11 +375,14 @@ void CheckpointCoordinator::Publish(Actions& actions) {
     entry.parallelism = description.parallelism;
     entry.max_parallelism = description.max_parallelism;
     for (const std::optional<TaskSnapshot>& snapshot : pending_->acknowledged[vertex]) {
-      entry.subtasks.push_back({.finished = !snapshot.has_value(), .snapshot = snapshot.value_or(TaskSnapshot{})});
+      SubtaskCheckpoint& subtask = entry.subtasks.emplace_back();
+      subtask.finished = !snapshot.has_value();
+      subtask.snapshot = snapshot.value_or(TaskSnapshot{});
+      if (tasks_[vertex][entry.subtasks.size() - 1].ordered_to_drain) subtask.snapshot.drained = false;
     }
   }
   MoveTo(Phase::kPublishing);
-  actions.push_back(CoordinatorAction::Publish{std::move(metadata)});
+  actions.push_back(CoordinatorAction::Publish{std::move(metadata), pending_->savepoint});
 }
 
 void CheckpointCoordinator::MarkCovered() {
@@ -301,11 +397,14 @@ void CheckpointCoordinator::MarkCovered() {
 void CheckpointCoordinator::Abort(CheckpointFailure failure, const std::string& reason, Actions& actions) {
   CHECK(phase_ == Phase::kPending);
   actions.push_back(CoordinatorAction::NotifyAborted{attempt_, pending_->id, failure, reason});
+  const CheckpointId id = pending_->id;
+  const std::optional<SavepointRequest> savepoint = pending_->savepoint;
   pending_.reset();
   MoveTo(Phase::kRunning);
-  if (!Counts(failure)) return;
-  const std::string text(CheckpointFailureName(failure));
-  CountFailure(reason.empty() ? text : text + ": " + reason, actions);
+  const std::string name(CheckpointFailureName(failure));
+  const std::string text = reason.empty() ? name : name + ": " + reason;
+  if (savepoint.has_value()) return FailSavepoint(*savepoint, id, text, actions);
+  if (Counts(failure)) CountFailure(text, actions);
 }
 
 void CheckpointCoordinator::CountFailure(const std::string& reason, Actions& actions) {
@@ -320,7 +419,11 @@ void CheckpointCoordinator::ScheduleNextTick(Actions& actions) {
     actions.push_back(CoordinatorAction::ScheduleTick{pending_->triggered_at_ms + graph_.checkpoint.timeout_ms});
     return;
   }
-  if (phase_ != Phase::kRunning) return;
+  if (phase_ != Phase::kRunning || stopping_ == Stopping::kStopped) return;
+  if (stopping_ == Stopping::kDraining) {
+    actions.push_back(CoordinatorAction::ScheduleTick{drain_deadline_ms_});
+    return;
+  }
   if (graph_.checkpoint.interval_ms > 0) actions.push_back(CoordinatorAction::ScheduleTick{next_periodic_ms_});
   if (NeedsFinalCheckpoint()) actions.push_back(CoordinatorAction::ScheduleTick{final_not_before_ms_});
 }

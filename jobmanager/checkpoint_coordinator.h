@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -13,6 +14,25 @@
 #include "state/checkpoint/checkpoint_metadata.h"
 
 namespace weir {
+
+// A savepoint that somebody asked for, and what is to follow it.
+struct SavepointRequest {
+  enum class After : uint8_t {
+    kContinue,  // The job goes on.
+    kStop,      // Nothing is emitted behind the savepoint; once it is published the job finishes.
+    kDrain,     // As at the end of all input; the savepoint covers the end, then the job finishes.
+  };
+  uint64_t number = 0;  // The caller's, each once.
+  SavepointFormat format = SavepointFormat::kCanonical;
+  std::string directory;
+  After after = After::kContinue;
+  bool stops() const { return after != After::kContinue; }
+};
+
+// What a checkpoint is taken for, with Flink's names.
+enum class CheckpointType : uint8_t { kCheckpoint, kSavepoint, kSyncSavepoint };
+std::string_view CheckpointTypeName(CheckpointType type);  // "SYNC_SAVEPOINT"
+CheckpointType TypeOf(const std::optional<SavepointRequest>& savepoint);
 
 // What the coordinator hears of.
 struct CoordinatorEvent {
@@ -61,9 +81,13 @@ struct CoordinatorEvent {
   };
   struct Tick {};
   struct TriggerRequested {};  // By a person: at once, whatever interval and pause say.
+  // Answered by exactly one SavepointEnded. Waits for a checkpoint under way and goes before periodic ones, also where there are none.
+  struct SavepointRequested {
+    SavepointRequest request;
+  };
 
   using Any = std::variant<AttemptStarted, AttemptStopped, TaskDrained, TaskFinished, Acknowledged, Declined, Published,
-                           PublishFailed, PublishUnknown, Tick, TriggerRequested>;
+                           PublishFailed, PublishUnknown, Tick, TriggerRequested, SavepointRequested>;
 };
 
 // Why a message changed nothing.
@@ -88,9 +112,22 @@ struct CoordinatorAction {
     CheckpointId id;
     int64_t timestamp_ms = 0;
     std::vector<SubtaskId> roots;  // Who gets the trigger; the others get barriers.
+    std::optional<SavepointRequest> savepoint = {};
   };
   struct Publish {
     CheckpointMetadata metadata;
+    // Set: written to its own directory. Recovery may start from one that stops (a chain record), never from another.
+    std::optional<SavepointRequest> savepoint = {};
+  };
+  // Sources end their data. What follows is a savepoint when all tasks have drained.
+  struct DrainSources {
+    AttemptId attempt;
+    std::vector<SubtaskId> sources;
+  };
+  struct SavepointEnded {
+    SavepointRequest request;
+    CheckpointId id;                     // 0: it was not triggered.
+    std::optional<std::string> failure;  // Why there is none.
   };
   struct RetryPublish {  // The same content, after a pause of the caller's choice.
     CheckpointId id;
@@ -113,6 +150,8 @@ struct CoordinatorAction {
   struct FailAttempt {
     AttemptId attempt;
     std::string reason;
+    // A drained job cannot go on, though nothing is wrong with it: its restart is no failure to be counted.
+    bool restarts_only = false;
   };
   struct ScheduleTick {
     int64_t at_ms = 0;
@@ -121,8 +160,8 @@ struct CoordinatorAction {
     CoordinatorVerdict verdict = CoordinatorVerdict::kStaleAttempt;
   };
 
-  using Any = std::variant<TriggerCheckpoint, Publish, RetryPublish, NotifyComplete, NotifyAborted, ReleaseOlder,
-                           FailAttempt, ScheduleTick, MessageIgnored>;
+  using Any = std::variant<TriggerCheckpoint, Publish, DrainSources, SavepointEnded, RetryPublish, NotifyComplete, NotifyAborted,
+                           ReleaseOlder, FailAttempt, ScheduleTick, MessageIgnored>;
 };
 
 // Thread: the JobMaster's loop. No I/O, no clock. At most one checkpoint is pending or being published at any time.
@@ -136,8 +175,13 @@ struct CoordinatorAction {
 //      +---------------- settled ------------ kPublishingStopped <--AttemptStopped-+  |
 //
 // A publication in flight outlives its attempt: nothing else begins before its outcome is known (R10).
+//
+// Savepoints are checkpoints of their own: aligned, with the next id, one at a time with the others, beyond interval and pause. They
+// are not retained, not counted as failures, and not notified, so that nothing is committed on the strength of what recovery
+// does not start from. One that stops the job is all of that: its tasks wait for the notification and then end.
 class CheckpointCoordinator {
  public:
+  static constexpr size_t kSavepointRequestsMax = 1'000;  // That wait.
   enum class Phase : uint8_t { kStopped, kRunning, kPending, kPublishing, kPublishingStopped };
   using Actions = std::vector<CoordinatorAction::Any>;
 
@@ -154,14 +198,19 @@ class CheckpointCoordinator {
 
  private:
   enum class TaskState : uint8_t { kRunning, kDrained, kFinished };
+  // How far a request has come to end this attempt: kNo -> kDraining (a request to drain; nothing else is triggered)
+  // -> kStopped (its savepoint, or one that stops, is published). A new attempt begins with kNo.
+  enum class Stopping : uint8_t { kNo, kDraining, kStopped };
   struct Task {
     TaskState state = TaskState::kRunning;
+    bool ordered_to_drain = false;  // It drained by order only: restored from the savepoint it goes on.
     bool covered = false;  // A published checkpoint of this attempt holds its drained state.
   };
   struct Pending {
     CheckpointId id;
     int64_t triggered_at_ms = 0;
     int64_t timestamp_ms = 0;
+    std::optional<SavepointRequest> savepoint;
     uint32_t missing_count = 0;  // Acknowledgements still to come.
     std::vector<std::vector<bool>> expected;                              // By vertex and subtask: not finished at the trigger.
     std::vector<std::vector<std::optional<TaskSnapshot>>> acknowledged;   // By vertex and subtask.
@@ -178,6 +227,7 @@ class CheckpointCoordinator {
   void On(const CoordinatorEvent::PublishUnknown& event, Actions& actions);
   void On(const CoordinatorEvent::Tick& event, Actions& actions);
   void On(const CoordinatorEvent::TriggerRequested& event, Actions& actions);
+  void On(const CoordinatorEvent::SavepointRequested& event, Actions& actions);
 
   void MoveTo(Phase next);
   bool AttemptRuns() const;
@@ -187,7 +237,13 @@ class CheckpointCoordinator {
 
   void TriggerWhenDue(Actions& actions);
   bool NeedsFinalCheckpoint() const;
-  void Trigger(Actions& actions);
+  bool AllHaveDrained() const;
+  void Trigger(std::optional<SavepointRequest> savepoint, Actions& actions);
+  void BeginDrain(Actions& actions);
+  void FailSavepoint(const SavepointRequest& request, CheckpointId id, const std::string& reason, Actions& actions);
+  void FailWaitingSavepoints(const std::string& reason, Actions& actions);
+  void OnSavepointPublished(Actions& actions);
+  void Retain(CheckpointId id, Actions& actions);
   std::vector<SubtaskId> Roots() const;
   bool AllProducersFinished(SubtaskId subtask) const;
   void Publish(Actions& actions);
@@ -210,6 +266,9 @@ class CheckpointCoordinator {
   int64_t next_periodic_ms_ = 0;                // When interval and pause allow the next one.
   int64_t final_not_before_ms_ = 0;             // A failed final checkpoint is not tried again at once.
   bool requested_ = false;                      // TriggerRequested waits for its turn.
+  std::deque<SavepointRequest> savepoints_;     // That wait, oldest first; in kDraining the first is the one that drains.
+  Stopping stopping_ = Stopping::kNo;
+  int64_t drain_deadline_ms_ = 0;               // In kDraining.
   uint32_t consecutive_failures_ = 0;
   std::vector<CheckpointId> retained_;          // Ascending; at most retained_max.
 };

@@ -3,6 +3,20 @@
 
 namespace weir {
 
+std::string_view CheckpointTypeName(CheckpointType type) {
+  switch (type) {
+    case CheckpointType::kCheckpoint: return "CHECKPOINT";
+    case CheckpointType::kSavepoint: return "SAVEPOINT";
+    case CheckpointType::kSyncSavepoint: return "SYNC_SAVEPOINT";
+  }
+  return "UNKNOWN";
+}
+
+CheckpointType TypeOf(const std::optional<SavepointRequest>& savepoint) {
+  if (!savepoint.has_value()) return CheckpointType::kCheckpoint;
+  return savepoint->stops() ? CheckpointType::kSyncSavepoint : CheckpointType::kSavepoint;
+}
+
 std::string_view CoordinatorVerdictName(CoordinatorVerdict verdict) {
   switch (verdict) {
     case CoordinatorVerdict::kStaleAttempt: return "stale attempt";

@@ -1,5 +1,6 @@
 #include "jobmanager/client_service.h"
 
+#include <atomic>
 #include <future>
 
 #include "proto/convert.h"
@@ -18,6 +19,50 @@ grpc::Status ToGrpc(const Status& status) {
     case StatusCode::kResourceExhausted: return {grpc::StatusCode::RESOURCE_EXHAUSTED, status.message()};
     default: return {grpc::StatusCode::INTERNAL, status.ToString()};
   }
+}
+
+// What the loop answers later, once. An answer that never comes, since nobody is left to give it, is one too.
+template <class T>
+class Answer {
+ public:
+  ~Answer() { Give(Unavailable("the JobManager is stopping, or the job is gone")); }
+  void Give(T value) {
+    if (!given_.exchange(true)) promise_.set_value(std::move(value));
+  }
+  std::future<T> TakeFuture() { return promise_.get_future(); }
+
+ private:
+  std::promise<T> promise_;
+  std::atomic<bool> given_{false};
+};
+
+// Runs `begin` on the loop with the callback that takes its answer, and waits for that.
+template <class T>
+T AwaitAnswer(EventLoop& loop, const std::function<void(std::function<void(T)>)>& begin) {
+  auto answer = std::make_shared<Answer<T>>();
+  std::future<T> future = answer->TakeFuture();
+  const bool posted = loop.Post([begin, give = std::function<void(T)>([answer](T value) { answer->Give(std::move(value)); })] { begin(give); });
+  if (!posted) return Unavailable("the JobManager is stopping");
+  answer.reset();
+  return future.get();
+}
+
+StatusOr<JobMaster::SavepointWish> WishOf(const proto::TriggerSavepointRequest& request) {
+  JobMaster::SavepointWish wish;
+  wish.target = request.target_directory();
+  switch (request.format()) {
+    case proto::SAVEPOINT_FORMAT_CANONICAL: wish.format = SavepointFormat::kCanonical; break;
+    case proto::SAVEPOINT_FORMAT_NATIVE: wish.format = SavepointFormat::kNative; break;
+    default: return InvalidArgument("unknown savepoint format, format=" + std::to_string(request.format()));
+  }
+  switch (request.after()) {
+    case proto::AFTER_SAVEPOINT_CONTINUE: wish.after = AfterSavepoint::kContinue; break;
+    case proto::AFTER_SAVEPOINT_STOP: wish.after = AfterSavepoint::kStop; break;
+    case proto::AFTER_SAVEPOINT_DRAIN: wish.after = AfterSavepoint::kDrain; break;
+    case proto::AFTER_SAVEPOINT_CANCEL: wish.after = AfterSavepoint::kCancel; break;
+    default: return InvalidArgument("unknown wish of what follows the savepoint, after=" + std::to_string(request.after()));
+  }
+  return wish;
 }
 
 }  // namespace
@@ -76,6 +121,34 @@ grpc::Status ClientService::CancelJob(grpc::ServerContext*, const proto::CancelJ
   const StatusOr<JobId> job = JobIdFromBytes(request->job_id());
   if (!job.ok()) return ToGrpc(job.status());
   return OnLoop([&] { return dispatcher_.Cancel(*job); });
+}
+
+grpc::Status ClientService::TriggerSavepoint(grpc::ServerContext*, const proto::TriggerSavepointRequest* request, proto::TriggerSavepointReply* reply) {
+  const StatusOr<JobId> job = JobIdFromBytes(request->job_id());
+  if (!job.ok()) return ToGrpc(job.status());
+  const StatusOr<JobMaster::SavepointWish> wish = WishOf(*request);
+  if (!wish.ok()) return ToGrpc(wish.status());
+  using Begun = StatusOr<JobMaster::SavepointBegun>;
+  const Begun begun = AwaitAnswer<Begun>(loop_, [this, &job, &wish](std::function<void(Begun)> done) { dispatcher_.TriggerSavepoint(*job, *wish, std::move(done)); });
+  if (!begun.ok()) return ToGrpc(begun.status());
+  reply->set_trigger_id(begun->trigger_id);
+  reply->set_directory(begun->directory);
+  return grpc::Status::OK;
+}
+
+grpc::Status ClientService::GetSavepoint(grpc::ServerContext*, const proto::GetSavepointRequest* request, proto::SavepointDetails* reply) {
+  const StatusOr<JobId> job = JobIdFromBytes(request->job_id());
+  if (!job.ok()) return ToGrpc(job.status());
+  return OnLoop([&] {
+    StatusOr<proto::SavepointDetails> details = dispatcher_.GetSavepoint(*job, request->trigger_id());
+    if (details.ok()) *reply = std::move(*details);
+    return details.status();
+  });
+}
+
+grpc::Status ClientService::DisposeSavepoint(grpc::ServerContext*, const proto::DisposeSavepointRequest* request, proto::DisposeSavepointReply*) {
+  if (!request->path().starts_with('/')) return ToGrpc(InvalidArgument("a savepoint's path must be absolute, got \"" + request->path() + "\""));
+  return ToGrpc(AwaitAnswer<Status>(loop_, [this, request](std::function<void(Status)> done) { dispatcher_.DisposeSavepoint(request->path(), std::move(done)); }));
 }
 
 grpc::Status ClientService::GetCluster(grpc::ServerContext*, const proto::GetClusterRequest*, proto::ClusterDetails* reply) {

@@ -22,6 +22,11 @@ class ClientService final : public proto::ClientService::Service {
   grpc::Status ListJobs(grpc::ServerContext* context, const proto::ListJobsRequest* request, proto::ListJobsReply* reply) override;
   grpc::Status GetJob(grpc::ServerContext* context, const proto::GetJobRequest* request, proto::JobDetails* reply) override;
   grpc::Status CancelJob(grpc::ServerContext* context, const proto::CancelJobRequest* request, proto::CancelJobReply* reply) override;
+  grpc::Status TriggerSavepoint(grpc::ServerContext* context, const proto::TriggerSavepointRequest* request,
+                                proto::TriggerSavepointReply* reply) override;
+  grpc::Status GetSavepoint(grpc::ServerContext* context, const proto::GetSavepointRequest* request, proto::SavepointDetails* reply) override;
+  grpc::Status DisposeSavepoint(grpc::ServerContext* context, const proto::DisposeSavepointRequest* request,
+                                proto::DisposeSavepointReply* reply) override;
   grpc::Status GetCluster(grpc::ServerContext* context, const proto::GetClusterRequest* request, proto::ClusterDetails* reply) override;
 
  private:

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "proto/convert.h"
+#include "state/checkpoint/savepoint_directory.h"
 
 namespace weir {
 namespace {
@@ -80,6 +81,29 @@ Status Dispatcher::Cancel(JobId job) {
   }
   found->second->Cancel();
   return Status::Ok();
+}
+
+void Dispatcher::TriggerSavepoint(JobId job, JobMaster::SavepointWish wish, std::function<void(StatusOr<JobMaster::SavepointBegun>)> done) {
+  const auto found = jobs_.find(job);
+  if (found == jobs_.end()) return done(NotFound("no such job, id=" + job.ToHex()));
+  if (wish.target.empty()) wish.target = found->second->savepoint_directory();
+  if (wish.target.empty()) wish.target = options_.savepoints_directory;
+  if (wish.target.empty()) return done(InvalidArgument("no directory for the savepoint: name one, or set execution.checkpointing.savepoint-dir"));
+  found->second->TriggerSavepoint(wish, std::move(done));
+}
+
+StatusOr<proto::SavepointDetails> Dispatcher::GetSavepoint(JobId job, const std::string& trigger_id) const {
+  const auto found = jobs_.find(job);
+  if (found == jobs_.end()) return NotFound("no such job, id=" + job.ToHex());
+  return found->second->GetSavepoint(trigger_id);
+}
+
+void Dispatcher::DisposeSavepoint(const std::string& path, std::function<void(Status)> done) {
+  for (const auto& [id, job] : jobs_) {
+    if (job->StandsOn(path)) return done(FailedPrecondition("job " + id.ToHex() + " would recover from it, path=" + path));
+  }
+  const bool accepted = io_pool_.Submit([this, path, done] { loop_.Post([done, disposed = weir::DisposeSavepoint(files_, path)] { done(disposed); }); });
+  if (!accepted) done(ResourceExhausted("the JobManager's storage work is piling up"));
 }
 
 proto::ClusterDetails Dispatcher::Cluster() const {

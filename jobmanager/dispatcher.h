@@ -26,6 +26,7 @@ class Dispatcher final : public SessionReceiver, private ClusterGateway {
     IncarnationId incarnation;
     std::string metrics_address;
     std::string checkpoints_directory;
+    std::string savepoints_directory;  // Of jobs that name none; may be empty.
     int64_t heartbeat_interval_ms = 1'000;
     int64_t heartbeat_timeout_ms = 10'000;
     JobMaster::Options job;  // Its restart strategy is the cluster's default.
@@ -45,6 +46,12 @@ class Dispatcher final : public SessionReceiver, private ClusterGateway {
   proto::ListJobsReply List() const;
   StatusOr<proto::JobDetails> Get(JobId job) const;
   Status Cancel(JobId job);
+  // `done` is called on the loop; dropped without a call when the JobManager stops. kNotFound, kFailedPrecondition (the job does
+  // not run), kInvalidArgument (no directory), or why the directory cannot be made.
+  void TriggerSavepoint(JobId job, JobMaster::SavepointWish wish, std::function<void(StatusOr<JobMaster::SavepointBegun>)> done);
+  StatusOr<proto::SavepointDetails> GetSavepoint(JobId job, const std::string& trigger_id) const;
+  // kFailedPrecondition while a job would recover from it.
+  void DisposeSavepoint(const std::string& path, std::function<void(Status)> done);
   proto::ClusterDetails Cluster() const;
 
   // ---- SessionReceiver: any thread ----

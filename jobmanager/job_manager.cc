@@ -95,6 +95,7 @@ StatusOr<std::unique_ptr<JobManager>> JobManager::Start(const Configuration& con
   dispatcher.incarnation = IncarnationId::Random();
   dispatcher.metrics_address = manager->metrics_address();
   dispatcher.checkpoints_directory = checkpoints;
+  dispatcher.savepoints_directory = configuration.Get(options::kExecutionCheckpointingSavepointDir).value_or("");
   dispatcher.heartbeat_interval_ms = configuration.Get(options::kHeartbeatInterval).count();
   dispatcher.heartbeat_timeout_ms = configuration.Get(options::kHeartbeatTimeout).count();
   dispatcher.job.scheduler.restart = RestartOf(configuration);

@@ -66,7 +66,7 @@ void JobMaster::After(int64_t at_ms, std::function<void()> work) {
 }
 
 void JobMaster::Start() {
-  storage_->Open(submission_.request.restore_path(), [this, alive = alive_](StatusOr<JobStorage::Opened> opened) {
+  storage_->Open(submission_.request.restore_path(), submission_.request.claim_restored(), [this, alive = alive_](StatusOr<JobStorage::Opened> opened) {
     if (*alive) OnOpened(std::move(opened));
   });
   UpdateMetrics();
@@ -83,13 +83,16 @@ void JobMaster::OnOpened(StatusOr<JobStorage::Opened> opened) {
       for (size_t i = 0; i < submission_.graph.vertices.size(); ++i) submission_.graph.vertices[i].max_parallelism = assignment->max_parallelism[i];
       restored = restored_ = metadata.id;
       metadata_[metadata.id] = metadata;
+      recovery_path_ = opened->restored->metadata_path;
       LOG_INFO("Restoring job {} from checkpoint {} @ {}.", submission_.id.ToHex(), metadata.id.value, opened->restored->metadata_path);
     }
   }
   if (opened.ok()) highest_used_ = opened->highest_used;
   // Made only now: the graph is final.
   scheduler_.emplace(submission_.graph, options_.epoch, options_.scheduler);
-  coordinator_.emplace(submission_.graph, submission_.id, std::vector<CheckpointId>());
+  // What the job claims is the oldest of its retained checkpoints.
+  const bool claims = submission_.request.claim_restored() && restored.has_value();
+  coordinator_.emplace(submission_.graph, submission_.id, claims ? std::vector<CheckpointId>{*restored} : std::vector<CheckpointId>());
   Raise(SchedulerEvent::Submitted{restored});
   if (!failure.ok()) Raise(SchedulerEvent::FatalFailure{failure});
 }
@@ -147,6 +150,10 @@ void JobMaster::OnTaskState(const proto::TaskStateChanged& change) {
     return;
   }
   const std::optional<TaskStatus> status = TaskStatusOf(report->state);
+  // What is proved to be damaged is so after a restart, too (R7).
+  if (status == TaskStatus::kFailed && report->failure.code() == StatusCode::kCorruption && report->attempt == scheduler_->attempt()) {
+    return Raise(SchedulerEvent::FatalFailure{report->failure});
+  }
   // The coordinator first: when the last task finishes, the scheduler ends the job.
   if (status == TaskStatus::kDrained) Raise(CoordinatorEvent::TaskDrained{report->attempt, report->subtask});
   if (status == TaskStatus::kFinished) Raise(CoordinatorEvent::TaskFinished{report->attempt, report->subtask});
@@ -265,7 +272,7 @@ void JobMaster::Apply(const CoordinatorAction::Any& action) {
         } else if constexpr (std::is_same_v<Action, CoordinatorAction::ReleaseOlder>) {
           storage_->Prune(scheduler_->attempt());
         } else if constexpr (std::is_same_v<Action, CoordinatorAction::FailAttempt>) {
-          Raise(SchedulerEvent::CheckpointingFailed{chosen.attempt, stuck_.Explain(chosen.reason, chosen.attempt), Jitter()});
+          Raise(SchedulerEvent::CheckpointingFailed{chosen.attempt, stuck_.Explain(chosen.reason, chosen.attempt), Jitter(), chosen.restarts_only});
         } else if constexpr (std::is_same_v<Action, CoordinatorAction::ScheduleTick>) {
           After(chosen.at_ms, [this] { Raise(CoordinatorEvent::Tick{}); });
         } else if constexpr (std::is_same_v<Action, CoordinatorAction::MessageIgnored>) {
@@ -366,6 +373,7 @@ void JobMaster::Do(const SchedulerAction::StatusChanged& action) {
     failure_at_ms_ = now_ms;
     LOG_WARN("Job {} failed: {}", submission_.id.ToHex(), failure_.ToString());
   }
+  savepoints_.OnJobStatus(status_, failing ? failure_ : Status::Ok());
   if (status_ == JobStatus::kRestarting) {
     recoveries_.push_back({now_ms, 0, failure_.ToString()});
     if (recoveries_.size() > kRecoveriesMax) recoveries_.pop_front();
@@ -394,7 +402,8 @@ std::vector<std::string> JobMaster::TaskManagers() const {
 }
 
 void JobMaster::Do(const CoordinatorAction::TriggerCheckpoint& action) {
-  LOG_INFO("Triggering checkpoint {} (type=CHECKPOINT) @ {} for job {}.", action.id.value, action.timestamp_ms, submission_.id.ToHex());
+  LOG_INFO("Triggering checkpoint {} (type={}) @ {} for job {}.", action.id.value, CheckpointTypeName(TypeOf(action.savepoint)), action.timestamp_ms,
+           submission_.id.ToHex());
   in_progress_ = action.id;
   triggered_at_ms_ = NowMs();
   std::map<std::string, proto::JobManagerCommand> commands;
@@ -408,13 +417,18 @@ void JobMaster::Do(const CoordinatorAction::TriggerCheckpoint& action) {
     *trigger.mutable_attempt() = ToProto(action.attempt);
     trigger.set_checkpoint_id(action.id.value);
     trigger.set_timestamp_ms(action.timestamp_ms);
+    if (action.savepoint.has_value()) {
+      *trigger.mutable_savepoint() = ToProto(SavepointOrder{action.savepoint->format, action.savepoint->directory, action.savepoint->stops()});
+    }
     cluster_.Send(task_manager, std::move(command));
   }
 }
 
 void JobMaster::Do(const CoordinatorAction::Publish& action) {
+  if (action.savepoint.has_value()) return PublishSavepoint(action.metadata, *action.savepoint);
   const CheckpointId id = action.metadata.id;
   publishing_ = action.metadata;
+  publishing_path_ = storage_->CheckpointPath(id);
   Raise(SchedulerEvent::PublicationStarted{id});
   storage_->Publish(action.metadata, [this, alive = alive_, id](CheckpointPublication::Outcome outcome, const Status& error, uint64_t bytes) {
     if (*alive) OnPublicationOutcome(id, outcome, error, bytes);
@@ -428,10 +442,11 @@ void JobMaster::OnPublicationOutcome(CheckpointId id, CheckpointPublication::Out
       ++completed_;
       in_progress_ = {};
       latest_completed_ = id;
+      latest_path_ = recovery_path_ = publishing_path_;
       latest_full_size_bytes_ = publishing_->StateSizeBytes() + metadata_bytes;
-      latest_size_bytes_ = publishing_->WrittenBytes(CheckpointLayout(options_.checkpoints_directory, submission_.id).CheckpointDirectory(id)) + metadata_bytes;
+      latest_size_bytes_ = publishing_->WrittenBytes(publishing_path_) + metadata_bytes;
       latest_duration_ms_ = NowMs() - triggered_at_ms_;
-      LOG_INFO("Completed checkpoint {} for job {} ({} bytes in {} ms).", id.value, submission_.id.ToHex(), latest_size_bytes_, latest_duration_ms_);
+      LogCompleted(id, latest_size_bytes_);
       metadata_.clear();
       metadata_[id] = std::move(*publishing_);
       publishing_.reset();
@@ -440,7 +455,7 @@ void JobMaster::OnPublicationOutcome(CheckpointId id, CheckpointPublication::Out
     }
     case CheckpointPublication::Outcome::kBurned:
       Raise(SchedulerEvent::PublicationSettled{id, false});
-      return Raise(CoordinatorEvent::PublishFailed{id, "other content lies under its _metadata"});
+      return Raise(CoordinatorEvent::PublishFailed{id, error.ok() ? "other content lies under its _metadata" : error.ToString()});
     case CheckpointPublication::Outcome::kFenced:
       LOG_ERROR("Another leader owns the chain of job {}.", submission_.id.ToHex());
       return Raise(SchedulerEvent::LeadershipLost{});
@@ -448,6 +463,10 @@ void JobMaster::OnPublicationOutcome(CheckpointId id, CheckpointPublication::Out
       LOG_WARN("Checkpoint {} of job {} is not known to be published, trying again: {}", id.value, submission_.id.ToHex(), error.ToString());
       return Raise(CoordinatorEvent::PublishUnknown{id});
   }
+}
+
+void JobMaster::LogCompleted(CheckpointId id, uint64_t size_bytes) {
+  LOG_INFO("Completed checkpoint {} for job {} ({} bytes in {} ms).", id.value, submission_.id.ToHex(), size_bytes, NowMs() - triggered_at_ms_);
 }
 
 void JobMaster::Notify(AttemptId attempt, CheckpointId id, bool completed) {
@@ -509,7 +528,7 @@ proto::JobDetails JobMaster::Details() const {
   checkpoints.set_failed(failed_);
   checkpoints.set_in_progress(in_progress_.value != 0 ? 1 : 0);
   checkpoints.set_latest_completed_id(latest_completed_.value);
-  if (latest_completed_.value != 0) checkpoints.set_latest_path(storage_->CheckpointPath(latest_completed_));
+  checkpoints.set_latest_path(latest_path_);
   checkpoints.set_latest_size_bytes(latest_size_bytes_);
   checkpoints.set_latest_duration_ms(latest_duration_ms_);
   checkpoints.set_restored_id(restored_.value);

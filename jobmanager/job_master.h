@@ -16,6 +16,7 @@
 #include "base/metrics.h"
 #include "jobmanager/checkpoint_coordinator.h"
 #include "jobmanager/job_storage.h"
+#include "jobmanager/savepoint_operations.h"
 #include "jobmanager/scheduler.h"
 #include "jobmanager/stuck_tasks.h"
 #include "proto/messages.pb.h"
@@ -61,6 +62,22 @@ class JobMaster {
 
   void Start();
   void Cancel();
+  struct SavepointWish {
+    std::string target;  // Absolute; the savepoint gets a directory of its own in it.
+    SavepointFormat format = SavepointFormat::kCanonical;
+    AfterSavepoint after = AfterSavepoint::kContinue;
+  };
+  struct SavepointBegun {
+    std::string trigger_id;
+    std::string directory;
+  };
+  // `done` is called on the loop once the savepoint has begun, or cannot; never if the job is gone by then.
+  void TriggerSavepoint(const SavepointWish& wish, std::function<void(StatusOr<SavepointBegun>)> done);
+  StatusOr<proto::SavepointDetails> GetSavepoint(const std::string& trigger_id) const;
+  // A restart would begin with the snapshot in `directory`.
+  bool StandsOn(const std::string& directory) const;
+  // The job's own execution.checkpointing.savepoint-dir; empty when it has none.
+  std::string savepoint_directory() const;
   void OnSlotsGranted(std::vector<SlotId> slots);
   void OnTaskManagerLost(const std::string& task_manager);
   // An event of this job's worker on that TaskManager.
@@ -91,6 +108,12 @@ class JobMaster {
   void Do(const SchedulerAction::WriteTerminal& action);
   void Do(const CoordinatorAction::TriggerCheckpoint& action);
   void Do(const CoordinatorAction::Publish& action);
+  void Do(const CoordinatorAction::DrainSources& action);
+  void Do(const CoordinatorAction::SavepointEnded& action);
+  void BeginSavepoint(const SavepointWish& wish, StatusOr<std::string> directory, const std::function<void(StatusOr<SavepointBegun>)>& done);
+  void PublishSavepoint(const CheckpointMetadata& metadata, const SavepointRequest& request);
+  void OnSavepointWritten(const CheckpointMetadata& metadata, const StatusOr<uint64_t>& metadata_bytes);
+  void LogCompleted(CheckpointId id, uint64_t size_bytes);
   void Notify(AttemptId attempt, CheckpointId id, bool completed);
   void OnPublicationOutcome(CheckpointId id, CheckpointPublication::Outcome outcome, const Status& error, uint64_t metadata_bytes);
   void OnTaskState(const proto::TaskStateChanged& change);
@@ -119,6 +142,9 @@ class JobMaster {
   bool stepping_ = false;
   std::map<CheckpointId, CheckpointMetadata> metadata_;   // What a deployment may start from: the newest, and what was restored.
   std::optional<CheckpointMetadata> publishing_;
+  std::string publishing_path_;   // Its directory.
+  std::string recovery_path_;     // Directory of what a restart begins with; empty: with nothing.
+  SavepointOperations savepoints_;
   CheckpointId highest_used_;
   StuckTasks stuck_;
 
@@ -134,6 +160,7 @@ class JobMaster {
   CheckpointId in_progress_;
   int64_t triggered_at_ms_ = 0;
   CheckpointId latest_completed_;
+  std::string latest_path_;
   uint64_t latest_size_bytes_ = 0;       // What was written for it.
   uint64_t latest_full_size_bytes_ = 0;  // All that it stands on.
   int64_t latest_duration_ms_ = -1;

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/status_macros.h"
+#include "state/checkpoint/savepoint_directory.h"
 
 namespace weir {
 namespace {
@@ -36,13 +37,13 @@ void JobStorage::Retry() {
   if (!refused_.empty()) loop_.PostDelayed(kRetryMs, [self = shared_from_this()] { self->Retry(); });
 }
 
-void JobStorage::Open(const std::string& restore_path, std::function<void(StatusOr<Opened>)> done) {
-  Enqueue([this, restore_path, done = std::move(done)] {
-    loop_.Post([done, opened = OpenNow(restore_path)] { done(opened); });
+void JobStorage::Open(const std::string& restore_path, bool claims, std::function<void(StatusOr<Opened>)> done) {
+  Enqueue([this, restore_path, claims, done = std::move(done)] {
+    loop_.Post([done, opened = OpenNow(restore_path, claims)] { done(opened); });
   });
 }
 
-StatusOr<JobStorage::Opened> JobStorage::OpenNow(const std::string& restore_path) {
+StatusOr<JobStorage::Opened> JobStorage::OpenNow(const std::string& restore_path, bool claims) {
   RETURN_IF_ERROR(chain_.Load());
   switch (chain_.TryTakeOver()) {
     case ChainAppend::kAppended: break;
@@ -56,6 +57,7 @@ StatusOr<JobStorage::Opened> JobStorage::OpenNow(const std::string& restore_path
   if (!restore_path.empty()) {
     ASSIGN_OR_RETURN(opened.restored, LoadCheckpoint(files_, restore_path));
     opened.highest_used = std::max(opened.highest_used, opened.restored->metadata.id);
+    if (claims) claimed_ = opened.restored;
   }
   return opened;
 }
@@ -69,8 +71,44 @@ void JobStorage::Publish(const CheckpointMetadata& metadata, std::function<void(
   RetryPublish(std::move(done));
 }
 
+void JobStorage::CreateSavepoint(const std::string& target, std::function<void(StatusOr<std::string>)> done) {
+  Enqueue([this, target, done = std::move(done)] {
+    loop_.Post([done, directory = CreateSavepointDirectory(files_, target, options_.job)] { done(directory); });
+  });
+}
+
+void JobStorage::WriteSavepoint(const CheckpointMetadata& metadata, const std::string& directory, std::function<void(StatusOr<uint64_t>)> done) {
+  Enqueue([this, metadata, directory, done = std::move(done)] {
+    loop_.Post([done, written = WriteSavepointMetadata(files_, metadata, directory)] { done(written); });
+  });
+}
+
+void JobStorage::PublishSavepoint(const CheckpointMetadata& metadata, const std::string& directory,
+                                  std::function<void(CheckpointPublication::Outcome, Status, uint64_t)> done) {
+  Enqueue([this, metadata, directory] {
+    publication_.reset();
+    const StatusOr<uint64_t> written = WriteSavepointMetadata(files_, metadata, directory);
+    savepoint_failure_ = written.status();
+    if (!written.ok()) return;
+    const std::string metadata_path = directory + "/_metadata";
+    publication_ = std::make_unique<CheckpointPublication>(files_, chain_, *metadata.NamedIn(directory), metadata_path);
+    publication_bytes_ = *written;
+    published_[metadata.id] = {metadata.id, metadata_path, metadata.ReferencedFiles()};
+  });
+  RetryPublish(std::move(done));
+}
+
+void JobStorage::DiscardSavepoint(const std::string& directory) {
+  Enqueue([this, directory] {
+    if (const Status removed = files_.RemoveDirectory(directory); !removed.ok()) LOG_WARN("Directory of a failed savepoint stays, error={}", removed.ToString());
+  });
+}
+
 void JobStorage::RetryPublish(std::function<void(CheckpointPublication::Outcome, Status, uint64_t)> done) {
   Enqueue([this, done = std::move(done)] {
+    if (publication_ == nullptr) {  // A savepoint without metadata: no record names it, so it is as good as never begun.
+      return static_cast<void>(loop_.Post([done, error = savepoint_failure_] { done(CheckpointPublication::Outcome::kBurned, error, 0); }));
+    }
     const CheckpointPublication::Outcome outcome = publication_->TryOnce();
     // An unknown outcome keeps its place: nothing of it may be deleted meanwhile (R5).
     if (outcome == CheckpointPublication::Outcome::kBurned || outcome == CheckpointPublication::Outcome::kFenced) {
@@ -86,6 +124,7 @@ void JobStorage::Prune(AttemptId running) {
 
 void JobStorage::PruneNow(AttemptId running) {
   const int64_t now_ms = clock_.MonotonicMillis();
+  ReleaseClaimed();
   if (last_prune_ms_ != 0 && now_ms - last_prune_ms_ < options_.grace_ms) return;
   last_prune_ms_ = now_ms;
 
@@ -131,6 +170,18 @@ void JobStorage::PruneNow(AttemptId running) {
   unreferenced_since_ms_ = std::move(still_unreferenced);
 }
 
+// The claimed snapshot is the oldest one. Nothing of a later checkpoint lies in it: every job begins with a base of its own.
+void JobStorage::ReleaseClaimed() {
+  if (!claimed_.has_value() || published_.size() < options_.retained_max) return;
+  const Status deleted = DeleteSnapshot(files_, *claimed_);
+  if (!deleted.ok()) {
+    LOG_WARN("Claimed snapshot stays for now, error={}", deleted.ToString());
+    return;
+  }
+  LOG_INFO("Claimed snapshot {} was replaced by the job's own checkpoints and is deleted.", claimed_->metadata_path);
+  claimed_.reset();
+}
+
 void JobStorage::WriteTerminal(TerminalEntry::State state, const std::string& reason, std::function<void(bool)> done) {
   TryTerminal({state, reason}, std::move(done));
 }
@@ -161,6 +212,10 @@ std::vector<CheckpointId> JobStorage::CheckpointDirectories() {
 
 void JobStorage::DeleteCheckpoints() {
   Enqueue([this] {
+    if (claimed_.has_value()) {
+      if (const Status deleted = DeleteSnapshot(files_, *claimed_); !deleted.ok()) LOG_WARN("Claimed snapshot of a finished job stays, error={}", deleted.ToString());
+      claimed_.reset();
+    }
     for (const CheckpointId id : CheckpointDirectories()) {
       if (const Status removed = files_.RemoveDirectory(layout_.CheckpointDirectory(id)); !removed.ok()) {
         LOG_WARN("Checkpoint of a finished job stays, error={}", removed.ToString());

@@ -35,11 +35,21 @@ class JobStorage : public std::enable_shared_from_this<JobStorage> {
     CheckpointId highest_used;                    // No id up to this one is used again.
     std::optional<LoadedCheckpoint> restored;     // From `restore_path`.
   };
-  // Claims the chain (R2) and loads what the job starts from.
-  void Open(const std::string& restore_path, std::function<void(StatusOr<Opened>)> done);
+  // Claims the chain (R2) and loads what the job starts from. `claims`: that snapshot counts as the oldest of the job's own from
+  // now on, and goes when it is beyond the retained ones; else it is never touched.
+  void Open(const std::string& restore_path, bool claims, std::function<void(StatusOr<Opened>)> done);
   // One try at publishing; call again with the same id after kUnknown (R5).
   void Publish(const CheckpointMetadata& metadata, std::function<void(CheckpointPublication::Outcome, Status error, uint64_t metadata_bytes)> done);
   void RetryPublish(std::function<void(CheckpointPublication::Outcome, Status error, uint64_t metadata_bytes)> done);
+  // Where a savepoint is to lie; made, and writable.
+  void CreateSavepoint(const std::string& target, std::function<void(StatusOr<std::string> directory)> done);
+  // Completes the savepoint in `directory`; nothing of the job depends on it. An error: there is none.
+  void WriteSavepoint(const CheckpointMetadata& metadata, const std::string& directory, std::function<void(StatusOr<uint64_t> metadata_bytes)> done);
+  // The same, and the job may recover from it (a record in the chain). Of no effect on the job when kBurned.
+  void PublishSavepoint(const CheckpointMetadata& metadata, const std::string& directory,
+                        std::function<void(CheckpointPublication::Outcome, Status error, uint64_t metadata_bytes)> done);
+  // Removes what is left of a savepoint that failed. Best effort.
+  void DiscardSavepoint(const std::string& directory);
   // Deletes what no retained record uses any more. Best effort, at most every grace period.
   void Prune(AttemptId running);
   // Retries until the record is there; false when another leader owns the chain.
@@ -54,9 +64,10 @@ class JobStorage : public std::enable_shared_from_this<JobStorage> {
  private:
   void Enqueue(std::function<void()> work);
   void Retry();
-  StatusOr<Opened> OpenNow(const std::string& restore_path);
+  StatusOr<Opened> OpenNow(const std::string& restore_path, bool claims);
   void PruneNow(AttemptId running);
   std::vector<CheckpointId> CheckpointDirectories();
+  void ReleaseClaimed();
   void TryTerminal(TerminalEntry entry, std::function<void(bool)> done);
 
   const Options options_;
@@ -72,6 +83,8 @@ class JobStorage : public std::enable_shared_from_this<JobStorage> {
   Chain chain_;
   std::unique_ptr<CheckpointPublication> publication_;
   uint64_t publication_bytes_ = 0;
+  Status savepoint_failure_;              // Of the one that is being published: it cannot be.
+  std::optional<LoadedCheckpoint> claimed_;  // Until it is deleted.
   std::map<CheckpointId, RetainedCheckpoint> published_;  // Of this leader.
   std::map<std::string, int64_t> unreferenced_since_ms_;
   int64_t last_prune_ms_ = 0;

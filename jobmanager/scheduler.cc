@@ -245,7 +245,8 @@ void Scheduler::On(const SchedulerEvent::CheckpointingFailed& event, Actions& ac
     Ignore(SchedulerVerdict::kStaleAttempt, actions);
     return;
   }
-  Fail(Unavailable(event.reason), event.jitter, actions);
+  const Status reason = Unavailable(event.reason);
+  event.restarts_only ? Restart(reason, 0, actions) : Fail(reason, event.jitter, actions);
 }
 
 void Scheduler::On(const SchedulerEvent::PublicationStarted& event, Actions&) {
@@ -323,8 +324,12 @@ void Scheduler::OnDeadline(double jitter, Actions& actions) {
 void Scheduler::Fail(const Status& reason, double jitter, Actions& actions) {
   cause_ = reason;
   const std::optional<int64_t> delay_ms = restart_strategy_.OnFailure(now_ms_, jitter);
-  if (!delay_ms.has_value()) return End(JobStatus::kFailed, reason, actions);
-  restart_at_ms_ = now_ms_ + *delay_ms;
+  delay_ms.has_value() ? Restart(reason, *delay_ms, actions) : End(JobStatus::kFailed, reason, actions);
+}
+
+void Scheduler::Restart(const Status& reason, int64_t delay_ms, Actions& actions) {
+  cause_ = reason;
+  restart_at_ms_ = now_ms_ + delay_ms;
   StopCheckpointing(actions);
   MoveTo(Phase::kRestartCancelling, actions, reason);
   CancelAllTasks(actions);

@@ -93,6 +93,7 @@ class Scheduler {
   void WorkerGone(const std::string& task_manager, const Status& reason, double jitter, Actions& actions);
   void OnTaskProgress(Actions& actions);
   void Fail(const Status& reason, double jitter, Actions& actions);
+  void Restart(const Status& reason, int64_t delay_ms, Actions& actions);
   void End(JobStatus status, const Status& cause, Actions& actions);
   void CancelAllTasks(Actions& actions);
   void StopCheckpointing(Actions& actions);

@@ -57,6 +57,7 @@ struct SchedulerEvent {
     AttemptId attempt;
     std::string reason;
     double jitter = 0.5;
+    bool restarts_only = false;  // Nothing has failed: the restart strategy is not asked, the job begins anew at once.
   };
   // A publication begins; until it is settled nothing is restored (R10).
   struct PublicationStarted {

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/unit/jobmanager/actions.h"
-#include "tests/unit/testing/graphs.h"
+#include "tests/unit/jobmanager/coordinator_fixture.h"
 
 namespace weir {
 namespace {
@@ -16,44 +16,13 @@ using A = CoordinatorAction;
 using E = CoordinatorEvent;
 using Phase = CheckpointCoordinator::Phase;
 using Actions = CheckpointCoordinator::Actions;
+using testing::kAttempt;
+using testing::kCount;
+using testing::kSink;
+using testing::kSource0;
+using testing::kSource1;
 
-constexpr AttemptId kAttempt{.epoch = {1}, .restart = 1};
-constexpr SubtaskId kSource0{.vertex = {0}, .subtask = 0};
-constexpr SubtaskId kSource1{.vertex = {0}, .subtask = 1};
-constexpr SubtaskId kCount{.vertex = {1}, .subtask = 0};
-constexpr SubtaskId kSink{.vertex = {2}, .subtask = 0};
-
-// Two sources, one count, one sink; interval 100, time-out 1000, pause 0 unless changed.
-class CheckpointCoordinatorTest : public ::testing::Test {
- protected:
-  CheckpointCoordinatorTest() {
-    graph_.checkpoint.interval_ms = 100;
-    graph_.checkpoint.timeout_ms = 1'000;
-  }
-  void Start(std::vector<SubtaskId> finished = {}, CheckpointId last_id = {}) {
-    coordinator_.emplace(graph_, JobId{}, std::vector<CheckpointId>{});
-    Step(E::AttemptStarted{.attempt = kAttempt, .last_id = last_id, .wall_offset_ms = 5'000, .finished = std::move(finished), .drained = {}});
-  }
-  Actions Step(const E::Any& event) { return coordinator_->Step(event, now_ms_); }
-  Actions TickAt(int64_t now_ms) {
-    now_ms_ = now_ms;
-    return Step(E::Tick{});
-  }
-  Actions Ack(SubtaskId subtask, uint64_t id, bool drained = false, AttemptId attempt = kAttempt) {
-    return Step(E::Acknowledged{.attempt = attempt, .subtask = subtask, .id = {id}, .snapshot = {.operators = {}, .drained = drained}});
-  }
-  Actions AckAll(uint64_t id, bool drained = false) {
-    Actions last;
-    for (const SubtaskId subtask : {kSource0, kSource1, kCount, kSink}) last = Ack(subtask, id, drained);
-    return last;
-  }
-  Actions Drain(SubtaskId subtask) { return Step(E::TaskDrained{kAttempt, subtask}); }
-  Actions Finish(SubtaskId subtask) { return Step(E::TaskFinished{kAttempt, subtask}); }
-
-  JobGraph graph_ = testing::LineGraph(2, 1, 1);
-  int64_t now_ms_ = 0;
-  std::optional<CheckpointCoordinator> coordinator_;
-};
+class CheckpointCoordinatorTest : public testing::CoordinatorFixture {};
 
 CoordinatorVerdict VerdictOf(const Actions& actions) { return OnlyOf<A::MessageIgnored>(actions).verdict; }
 

@@ -86,7 +86,7 @@ TEST_F(JobStorageTest, WorkThatAFullPoolRefusesIsDoneLaterAndInItsOrder) {
   std::vector<std::string> answers;  // On the loop.
   std::promise<void> last;
   OnLoop([&] {
-    storage_->Open("", [&](const StatusOr<JobStorage::Opened>& opened) { answers.push_back(opened.ok() ? "opened" : opened.status().ToString()); });
+    storage_->Open("", false, [&](const StatusOr<JobStorage::Opened>& opened) { answers.push_back(opened.ok() ? "opened" : opened.status().ToString()); });
     storage_->WriteTerminal(TerminalEntry::State::kFinished, "", [&](bool written) {
       answers.push_back(written ? "ended" : "fenced");
       last.set_value();
@@ -100,7 +100,7 @@ TEST_F(JobStorageTest, WorkThatAFullPoolRefusesIsDoneLaterAndInItsOrder) {
 TEST_F(JobStorageTest, WorkThatWaitsOutlivesTheOwner) {
   FillPool();
   std::promise<void> answered;
-  OnLoop([&] { storage_->Open("", [&](const StatusOr<JobStorage::Opened>&) { answered.set_value(); }); });
+  OnLoop([&] { storage_->Open("", false, [&](const StatusOr<JobStorage::Opened>&) { answered.set_value(); }); });
   storage_.reset();
   Release();
   answered.get_future().wait();

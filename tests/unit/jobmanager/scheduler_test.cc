@@ -128,6 +128,18 @@ TEST_F(SchedulerTest, R9MessagesOfAnotherAttemptChangeNothing) {
   EXPECT_EQ(VerdictOf(Step(E::CheckpointingFailed{.attempt = old, .reason = {}})), SchedulerVerdict::kStaleAttempt);
 }
 
+TEST_F(SchedulerTest, ARestartThatIsNoFailureAsksNoStrategy) {
+  Scheduler::Options options = Options();
+  options.restart.kind = RestartStrategyConfig::Kind::kNone;
+  Scheduler scheduler(testing::LineGraph(1, 1, 1), {3}, options);
+  scheduler.Step(E::Submitted{CheckpointId{4}}, 0);
+  scheduler.Step(E::SlotsGranted{{{.task_manager = "a", .index = {0}}}}, 0);
+  scheduler.Step(E::WorkerReady{scheduler.attempt(), "a"}, 0);
+  EXPECT_TRUE(Has<A::CancelTasks>(scheduler.Step(E::CheckpointingFailed{.attempt = scheduler.attempt(), .reason = "drained", .jitter = 0.5, .restarts_only = true}, 0)));
+  EXPECT_EQ(scheduler.status(), JobStatus::kRestarting);
+  EXPECT_TRUE(Has<A::RequestSlots>(scheduler.Step(E::TasksCancelled{scheduler.attempt(), "a"}, 0)));  // Without a pause.
+}
+
 TEST_F(SchedulerTest, DoubleUnknownAndUnexpectedMessagesAreNamed) {
   Run();
   EXPECT_EQ(VerdictOf(Step(E::Submitted{})), SchedulerVerdict::kDuplicate);
