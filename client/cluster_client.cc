@@ -121,6 +121,24 @@ Status ClusterClient::Cancel(JobId job) {
   return Call<proto::CancelJobRequest, proto::CancelJobReply>(*stub_->service, &proto::ClientService::Stub::CancelJob, request, timeout_ms_, address_).status();
 }
 
+StatusOr<proto::TriggerSavepointReply> ClusterClient::TriggerSavepoint(const proto::TriggerSavepointRequest& request) {
+  return Call<proto::TriggerSavepointRequest, proto::TriggerSavepointReply>(*stub_->service, &proto::ClientService::Stub::TriggerSavepoint, request, timeout_ms_, address_);
+}
+
+StatusOr<proto::SavepointDetails> ClusterClient::GetSavepoint(JobId job, const std::string& trigger_id) {
+  proto::GetSavepointRequest request;
+  request.set_job_id(IdBytes(job));
+  request.set_trigger_id(trigger_id);
+  return Call<proto::GetSavepointRequest, proto::SavepointDetails>(*stub_->service, &proto::ClientService::Stub::GetSavepoint, request, timeout_ms_, address_);
+}
+
+Status ClusterClient::DisposeSavepoint(const std::string& path) {
+  proto::DisposeSavepointRequest request;
+  request.set_path(path);
+  return Call<proto::DisposeSavepointRequest, proto::DisposeSavepointReply>(*stub_->service, &proto::ClientService::Stub::DisposeSavepoint, request, timeout_ms_, address_)
+      .status();
+}
+
 StatusOr<proto::ClusterDetails> ClusterClient::Cluster() {
   return Call<proto::GetClusterRequest, proto::ClusterDetails>(*stub_->service, &proto::ClientService::Stub::GetCluster, {}, timeout_ms_, address_);
 }

@@ -25,6 +25,9 @@ class ClusterClient {
   StatusOr<proto::ListJobsReply> List();
   StatusOr<proto::JobDetails> Get(JobId job);
   Status Cancel(JobId job);
+  StatusOr<proto::TriggerSavepointReply> TriggerSavepoint(const proto::TriggerSavepointRequest& request);
+  StatusOr<proto::SavepointDetails> GetSavepoint(JobId job, const std::string& trigger_id);
+  Status DisposeSavepoint(const std::string& path);
   StatusOr<proto::ClusterDetails> Cluster();
 
  private:

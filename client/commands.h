@@ -1,6 +1,7 @@
 // The actions of the CLI. Each returns the process's exit code: 0 or 1.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,8 +22,9 @@ struct RunOptions {
   std::vector<std::string> arguments;
   bool detached = false;
   uint32_t parallelism = 0;  // 0 = parallelism.default.
-  std::string from_savepoint;
-  bool allow_non_restored_state = false;
+  std::string from_savepoint;                // Empty = execution.state-recovery.path.
+  bool allow_non_restored_state = false;     // Or execution.state-recovery.ignore-unclaimed-state.
+  std::optional<bool> claim;                 // Unset = execution.state-recovery.claim-mode.
 };
 struct PlannedJob;
 int RunJob(const CommandContext& context, const RunOptions& options);
@@ -37,6 +39,17 @@ struct ListOptions {
 int ListJobs(const CommandContext& context, const ListOptions& options);
 int ShowJob(const CommandContext& context, const std::string& job_id);
 int CancelJob(const CommandContext& context, const std::string& job_id);
+
+struct SavepointOptions {
+  std::string directory;  // Empty: the default one of job or cluster.
+  bool native = false;    // Else canonical.
+  bool drain = false;     // StopJob only.
+  bool detached = false;  // Not of CancelWithSavepoint.
+};
+int TakeSavepoint(const CommandContext& context, const std::string& job_id, const SavepointOptions& options);
+int StopJob(const CommandContext& context, const std::string& job_id, const SavepointOptions& options);
+int CancelWithSavepoint(const CommandContext& context, const std::string& job_id, const SavepointOptions& options);
+int DisposeSavepoint(const CommandContext& context, const std::string& path);
 
 struct BuildOptions {
   std::vector<std::string> sources;

@@ -112,6 +112,14 @@ std::string PlanJson(const JobGraph& graph) {
   return nlohmann::json{{"name", graph.name}, {"nodes", nodes}}.dump(2) + "\n";
 }
 
+std::string SavepointJson(const std::string& job_id, const std::string& trigger_id, const std::string& path) {
+  nlohmann::json shown = {{"id", job_id}, {"trigger-id", trigger_id}, {"status", path.empty() ? "IN_PROGRESS" : "COMPLETED"}};
+  if (!path.empty()) shown["location"] = path;
+  return shown.dump() + "\n";
+}
+
+std::string DisposedJson(const std::string& path) { return nlohmann::json{{"location", path}, {"status", "DISPOSED"}}.dump() + "\n"; }
+
 std::string SubmittedJson(const std::string& job_id, const std::string& state) {
   return nlohmann::json{{"id", job_id}, {"state", state}}.dump() + "\n";
 }

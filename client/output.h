@@ -14,6 +14,9 @@ std::string JobListJson(const proto::ListJobsReply& jobs);
 std::string JobJson(const proto::JobDetails& job);
 // The execution plan of a job that was planned and not submitted.
 std::string PlanJson(const JobGraph& graph);
+// Of a savepoint that was begun (`path` empty) or taken.
+std::string SavepointJson(const std::string& job_id, const std::string& trigger_id, const std::string& path);
+std::string DisposedJson(const std::string& path);
 std::string SubmittedJson(const std::string& job_id, const std::string& state);
 
 }  // namespace weir

@@ -84,8 +84,10 @@ int RunPlannedJob(const CommandContext& context, const RunOptions& options, cons
   for (const std::string& argument : options.arguments) request.add_arguments(argument);
   request.set_job_graph(planned.graph.Encode());
   request.set_fingerprint(planned.fingerprint);
-  if (!options.from_savepoint.empty()) request.set_restore_path(std::filesystem::absolute(options.from_savepoint).string());
-  request.set_allow_non_restored_state(options.allow_non_restored_state);
+  const std::string from = !options.from_savepoint.empty() ? options.from_savepoint : context.configuration.Get(options::kExecutionStateRecoveryPath).value_or("");
+  if (!from.empty()) request.set_restore_path(std::filesystem::absolute(from).string());
+  request.set_allow_non_restored_state(options.allow_non_restored_state || context.configuration.Get(options::kExecutionStateRecoveryIgnoreUnclaimedState));
+  request.set_claim_restored(options.claim.value_or(context.configuration.Get(options::kExecutionStateRecoveryClaimMode) == ClaimMode::kClaim));
   for (const std::string& property : context.configuration.AsDynamicProperties()) {
     const size_t equals = property.find('=');
     (*request.mutable_configuration())[property.substr(0, equals)] = property.substr(equals + 1);
