@@ -114,7 +114,7 @@ void CheckpointCoordinator::On(const CoordinatorEvent::TaskDrained& event, Actio
     return;
   }
   task.state = TaskState::kDrained;
-  task.ordered_to_drain = stopping_ == Stopping::kDraining;
+  task.ordered_to_drain = stopping_ == Stopping::kDraining && !task.covered;
 }
 
 void CheckpointCoordinator::On(const CoordinatorEvent::TaskFinished& event, Actions& actions) {
@@ -258,6 +258,7 @@ void CheckpointCoordinator::TriggerWhenDue(Actions& actions) {
   if (!savepoints_.empty() && stopping_ == Stopping::kNo && savepoints_.front().after == SavepointRequest::After::kDrain) BeginDrain(actions);
   if (stopping_ == Stopping::kDraining && !AllHaveDrained()) return;
   if (!savepoints_.empty()) {
+    if (AnyIsAboutToEnd()) return;  // Its end would abort the savepoint.
     const SavepointRequest request = savepoints_.front();
     savepoints_.pop_front();
     return Trigger(request, actions);
@@ -270,6 +271,13 @@ void CheckpointCoordinator::TriggerWhenDue(Actions& actions) {
 bool CheckpointCoordinator::AllHaveDrained() const {
   return std::all_of(tasks_.begin(), tasks_.end(), [](const std::vector<Task>& vertex) {
     return std::all_of(vertex.begin(), vertex.end(), [](const Task& task) { return task.state != TaskState::kRunning; });
+  });
+}
+
+// Tasks that know that their end is covered finish at once.
+bool CheckpointCoordinator::AnyIsAboutToEnd() const {
+  return std::any_of(tasks_.begin(), tasks_.end(), [](const std::vector<Task>& vertex) {
+    return std::any_of(vertex.begin(), vertex.end(), [](const Task& task) { return task.state == TaskState::kDrained && task.covered; });
   });
 }
 
@@ -361,7 +369,25 @@ bool CheckpointCoordinator::AllProducersFinished(SubtaskId subtask) const {
   return true;
 }
 
+// Messages of several TaskManagers come in any order: a task may have been heard of before the order and what feeds it after. If
+// one goes on, so does what it feeds.
+void CheckpointCoordinator::SpreadOrderToDrain() {
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (const JobEdge& edge : graph_.edges) {
+      for (uint32_t to = 0; to < tasks_[edge.to.value].size(); ++to) {
+        Task& consumer = tasks_[edge.to.value][to];
+        if (consumer.ordered_to_drain || consumer.state == TaskState::kFinished) continue;
+        const std::vector<uint32_t> producers = ProducersOf(graph_, edge, to);
+        consumer.ordered_to_drain = std::any_of(producers.begin(), producers.end(), [&](uint32_t from) { return tasks_[edge.from.value][from].ordered_to_drain; });
+        changed |= consumer.ordered_to_drain;
+      }
+    }
+  }
+}
+
 void CheckpointCoordinator::Publish(Actions& actions) {
+  if (stopping_ == Stopping::kDraining) SpreadOrderToDrain();
   CheckpointMetadata metadata;
   metadata.job_id = job_id_;
   metadata.id = pending_->id;

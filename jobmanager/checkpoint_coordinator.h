@@ -203,7 +203,7 @@ class CheckpointCoordinator {
   enum class Stopping : uint8_t { kNo, kDraining, kStopped };
   struct Task {
     TaskState state = TaskState::kRunning;
-    bool ordered_to_drain = false;  // It drained by order only: restored from the savepoint it goes on.
+    bool ordered_to_drain = false;  // It drained by order, as far as is known: restored from the savepoint it goes on.
     bool covered = false;  // A published checkpoint of this attempt holds its drained state.
   };
   struct Pending {
@@ -238,6 +238,7 @@ class CheckpointCoordinator {
   void TriggerWhenDue(Actions& actions);
   bool NeedsFinalCheckpoint() const;
   bool AllHaveDrained() const;
+  bool AnyIsAboutToEnd() const;
   void Trigger(std::optional<SavepointRequest> savepoint, Actions& actions);
   void BeginDrain(Actions& actions);
   void FailSavepoint(const SavepointRequest& request, CheckpointId id, const std::string& reason, Actions& actions);
@@ -248,6 +249,7 @@ class CheckpointCoordinator {
   bool AllProducersFinished(SubtaskId subtask) const;
   void Publish(Actions& actions);
   void MarkCovered();
+  void SpreadOrderToDrain();
   void Abort(CheckpointFailure failure, const std::string& reason, Actions& actions);
   void CountFailure(const std::string& reason, Actions& actions);
   bool IsPublishing(CheckpointId id) const;

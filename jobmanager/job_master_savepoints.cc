@@ -113,9 +113,12 @@ void JobMaster::OnSavepointWritten(const CheckpointMetadata& metadata, const Sta
 void JobMaster::Do(const CoordinatorAction::SavepointEnded& action) {
   const uint64_t number = action.request.number;
   if (action.failure.has_value()) {
-    LOG_WARN("Savepoint {} of job {} failed: {}", action.request.directory, submission_.id.ToHex(), *action.failure);
+    // Of a job that fails people want to know why.
+    const bool fails = !failure_.ok() && (status_ == JobStatus::kRestarting || status_ == JobStatus::kFailing);
+    const std::string reason = *action.failure + (fails ? ": " + failure_.message() : "");
+    LOG_WARN("Savepoint {} of job {} failed: {}", action.request.directory, submission_.id.ToHex(), reason);
     storage_->DiscardSavepoint(action.request.directory);
-    return savepoints_.OnSavepointFailed(number, *action.failure);
+    return savepoints_.OnSavepointFailed(number, reason);
   }
   LOG_INFO("Savepoint {} of job {} is complete.", action.request.directory, submission_.id.ToHex());
   const SavepointOperations::Operation* const operation = savepoints_.Find(number);

@@ -284,7 +284,7 @@ void StreamTask::HandleEndOfInput(ChannelIndex from, int64_t now_ns) {
 }
 
 void StreamTask::OnRootTrigger(CheckpointBarrier barrier) {
-  if (broken_channel_.has_value()) return;
+  if (broken_channel_.has_value() || barrier.id <= last_over_) return;
   if (phase_ == TaskPhase::kEnding) {
     options_.events->OnSnapshotFailed(options_.attempt, subtask(), barrier.id, FailedPrecondition("checkpoint declined: the task has finished, task=" + FullName()));
   } else if (InputsEnded()) {
@@ -301,12 +301,13 @@ void StreamTask::TakeCheckpoint(const CheckpointBarrier& barrier, int64_t alignm
   // Barrier before snapshot: downstream may align while we copy.
   Broadcast([&barrier] { return Element::Barrier(barrier); });
   checkpoints_->Begin(barrier, phase_ == TaskPhase::kDrained, watermark_, alignment_us);
-  if (!barrier.stops() || phase_ != TaskPhase::kRunning) return;
+  if (!barrier.stops()) return;
   suspended_by_ = barrier.id;
-  SetPhase(TaskPhase::kSuspended);
+  if (phase_ == TaskPhase::kRunning) SetPhase(TaskPhase::kSuspended);
 }
 
 void StreamTask::OnCheckpointOver(CheckpointId id, bool completed) {
+  last_over_ = std::max(last_over_, id);
   const bool suspended = phase_ == TaskPhase::kSuspended && id == suspended_by_;
   if (broken_channel_.has_value() || phase_ == TaskPhase::kCreated || phase_ >= TaskPhase::kEnding) return;
   if (completed) {

@@ -144,6 +144,7 @@ class StreamTask final : public Steppable {
   int64_t alignment_began_ns_ = 0;
   std::optional<CheckpointBarrier> root_trigger_;  // Waits for the end of all inputs.
   CheckpointId last_taken_;
+  CheckpointId last_over_;                // The highest that was said to be complete or aborted: its trigger may come later.
   CheckpointId suspended_by_;             // In kSuspended.
   bool drained_by_order_ = false;         // Drain() ended its data: what comes in still belongs to its state.
   int64_t watermark_ = kMinWatermark;

@@ -165,14 +165,18 @@ Status Cluster::KillJobManager() {
   return job_manager_->WaitForExit(kStopTimeout).status();
 }
 
-StatusOr<CommandResult> Cluster::Command(const std::string& action, const std::vector<std::string>& arguments, milliseconds timeout) {
+StatusOr<std::unique_ptr<Process>> Cluster::StartCommand(const std::string& action, const std::vector<std::string>& arguments) {
   ProcessOptions options;
   options.command = {ProgramPath("weir"), action};
   const std::vector<std::string> properties = Properties();
   options.command.insert(options.command.end(), properties.begin(), properties.end());
   options.command.insert(options.command.end(), arguments.begin(), arguments.end());
   options.environment = {marker_, "TMPDIR=" + directory_ + "/tmp"};
-  ASSIGN_OR_RETURN(const std::unique_ptr<Process> process, Process::Start(options));
+  return Process::Start(options);
+}
+
+StatusOr<CommandResult> Cluster::Command(const std::string& action, const std::vector<std::string>& arguments, milliseconds timeout) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Process> process, StartCommand(action, arguments));
   const StatusOr<int> end = process->WaitForExit(timeout);
   if (!end.ok()) return end.status().WithContext("weir " + action);
   return CommandResult{*end, process->output(), process->error()};

@@ -86,6 +86,8 @@ class Cluster final {
   // ---- Commands ----
   // `weir ACTION --jobmanager ... -D ...  arguments`, to its end.
   StatusOr<CommandResult> Command(const std::string& action, const std::vector<std::string>& arguments, milliseconds timeout = kJobTimeout);
+  // The same without waiting.
+  StatusOr<std::unique_ptr<Process>> StartCommand(const std::string& action, const std::vector<std::string>& arguments);
   // `weir run -d`: the job's id.
   StatusOr<std::string> Submit(const std::vector<std::string>& arguments);
   StatusOr<JobStatus> Info(const std::string& job_id);

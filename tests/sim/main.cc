@@ -29,6 +29,10 @@ std::optional<Mutations> MutationsOf(const std::string& name) {
     mutations.accept_older_attempt = true;
   } else if (name == "end-without-final-checkpoint") {
     mutations.end_without_final_checkpoint = true;
+  } else if (name == "commit-on-savepoint") {
+    mutations.commit_on_savepoint = true;
+  } else if (name == "forget-stop") {
+    mutations.forget_stop = true;
   } else if (!name.empty()) {
     return std::nullopt;
   }
@@ -42,6 +46,8 @@ struct Totals {
   uint64_t published = 0;
   uint64_t leaders = 0;
   uint64_t faults = 0;
+  uint64_t savepoints = 0;
+  uint64_t stops = 0;
 };
 
 // Every second seed of the range, from `offset` on; stops at the first broken promise.
@@ -54,6 +60,8 @@ Totals RunSeeds(const Arguments& arguments, const Mutations& mutations, uint64_t
     totals.published += result.published;
     totals.leaders += result.leaders;
     totals.faults += result.faults;
+    totals.savepoints += result.savepoints;
+    totals.stops += result.stops;
     if (!result.violation.has_value()) continue;
     totals.broken_seed = seed;
     totals.violation = *result.violation;
@@ -80,11 +88,10 @@ int Run(const Arguments& arguments) {
     if (!totals->broken_seed.has_value()) continue;
     std::printf("seed %llu: %s\n", static_cast<unsigned long long>(*totals->broken_seed), totals->violation.c_str());
   }
-  std::printf("steps=%llu published=%llu leaders=%llu faults=%llu\n",
-              static_cast<unsigned long long>(first.steps + second.steps),
-              static_cast<unsigned long long>(first.published + second.published),
-              static_cast<unsigned long long>(first.leaders + second.leaders),
-              static_cast<unsigned long long>(first.faults + second.faults));
+  std::printf("steps=%llu published=%llu leaders=%llu faults=%llu savepoints=%llu stops=%llu\n", static_cast<unsigned long long>(first.steps + second.steps),
+              static_cast<unsigned long long>(first.published + second.published), static_cast<unsigned long long>(first.leaders + second.leaders),
+              static_cast<unsigned long long>(first.faults + second.faults), static_cast<unsigned long long>(first.savepoints + second.savepoints),
+              static_cast<unsigned long long>(first.stops + second.stops));
   const bool broken = first.broken_seed.has_value() || second.broken_seed.has_value();
   if (arguments.mutant.empty()) return broken ? 1 : 0;
   std::printf("mutant %s: %s\n", arguments.mutant.c_str(), broken ? "caught" : "NOT CAUGHT");

@@ -29,6 +29,7 @@ SimContext::SimContext(uint64_t seed, const Mutations& chosen, bool is_verbose)
   graph.checkpoint.retained_max = 1 + random.Below(2);
   for (uint32_t i = 0; i < graph.vertices[kSourceVertex].parallelism; ++i) records.push_back(5 + random.Below(40));
   key_count = 1 + random.Below(6);
+  savepoints_left = random.Below(4);
   storage_fault_per_mille = random.Chance(500) ? random.Below(80) : 0;
   files.SetFaultHook([this](testing::FileOperation operation, const std::string&) { return NextFault(operation); });
 }
@@ -42,6 +43,13 @@ testing::FileFault SimContext::NextFault(testing::FileOperation operation) {
 void SimContext::Violate(const std::string& what) {
   if (!violation.has_value()) violation = what;
   Trace("VIOLATION " + what);
+}
+
+void SimContext::StartNextJob(const std::string& savepoint) {
+  Trace("next job from " + savepoint);
+  ++job.bytes[0];
+  layout = CheckpointLayout("/checkpoints", job);
+  restore_path = savepoint;
 }
 
 void SimContext::CheckOutcome() {

@@ -20,12 +20,15 @@ struct Mutations {
   bool acknowledge_before_durable = false;
   bool accept_older_attempt = false;
   bool end_without_final_checkpoint = false;
+  bool commit_on_savepoint = false;
+  bool forget_stop = false;
 };
 
 // SplitMix64: small, and the same everywhere.
 class SimRandom {
  public:
-  explicit SimRandom(uint64_t seed) : state_(seed * 0x9e3779b97f4a7c15ULL + 1) {}
+  // Mixed once: neighbouring seeds would walk through the same numbers, one step apart.
+  explicit SimRandom(uint64_t seed) : state_(seed) { state_ = Next(); }
   uint64_t Next();
   uint32_t Below(uint64_t bound) { return static_cast<uint32_t>(Next() % bound); }  // Requires: bound > 0.
   bool Chance(uint32_t per_mille) { return Below(1'000) < per_mille; }
@@ -72,12 +75,18 @@ struct SimContext {
   uint32_t storage_fault_per_mille = 0;
   int64_t now_ms = 1'000;
   CheckpointId published;         // Highest one so far.
+  uint32_t savepoints_left = 0;   // That somebody will ask for.
+  uint64_t savepoint_count = 0;   // Asked for so far: numbers and directories.
+  uint64_t savepoints_taken = 0;
+  std::string restore_path;       // The savepoint that the job starts from; empty = none.
   std::optional<std::string> violation;  // The first broken promise.
 
   void Violate(const std::string& what);
   void Trace(const std::string& what) const {
     if (verbose) std::printf("  %lld %s\n", static_cast<long long>(now_ms), what.c_str());
   }
+  // A job was stopped with a savepoint: the next one, with an id of its own, starts from there.
+  void StartNextJob(const std::string& savepoint);
   // Promises about the finished job: each record's effect exactly once, each key counted without gap or repetition.
   void CheckOutcome();
 

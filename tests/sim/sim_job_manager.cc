@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "state/checkpoint/retention.h"
+#include "state/checkpoint/savepoint_directory.h"
 #include "state/checkpoint/state_bytes.h"
 
 namespace weir::sim {
@@ -41,6 +42,7 @@ void SimJobManager::StepFiles() {
     case Phase::kTakingOver: return StepTakingOver();
     case Phase::kRestoring: return StepRestoring();
     case Phase::kLeading:
+      if (writing_.has_value()) return StepSavepoint();
       if (publication_ != nullptr) return StepPublication();
       if (terminal_.has_value()) return StepTerminal();
       return;
@@ -85,6 +87,13 @@ void SimJobManager::StepRestoring() {
     if (!loaded.ok()) return;
     completed.push_back(std::move(loaded->metadata));
   }
+  if (completed.empty() && !context_.restore_path.empty()) {
+    StatusOr<LoadedCheckpoint> loaded = LoadCheckpoint(context_.files, context_.restore_path);
+    if (!loaded.ok() && loaded.status().code() != StatusCode::kUnavailable) context_.Violate("a savepoint cannot be loaded: " + loaded.status().ToString());
+    if (!loaded.ok()) return;
+    highest_known_ = std::max(highest_known_, loaded->metadata.id);
+    completed.push_back(std::move(loaded->metadata));
+  }
   completed_ = std::move(completed);
   Lead(completed_.empty() ? std::nullopt : std::optional(completed_.back().id));
 }
@@ -122,10 +131,59 @@ void SimJobManager::StepPublication() {
   }
 }
 
+// Its own directory first; then, of one that stops, the record in the chain.
+void SimJobManager::StepSavepoint() {
+  const StatusOr<uint64_t> written = WriteSavepointMetadata(context_.files, *publishing_, writing_->directory);
+  if (!written.ok()) return FailSavepoint(written.status().ToString());
+  const CheckpointId id = publishing_->id;
+  CheckFiles(*publishing_);
+  if (writing_->stops() && !context_.mutations.forget_stop) {
+    publication_ = std::make_unique<CheckpointPublication>(context_.files, chain_, *publishing_->NamedIn(writing_->directory), writing_->directory + "/_metadata");
+    writing_.reset();
+    return;
+  }
+  const AttemptId attempt = publishing_->attempt;
+  writing_.reset();
+  publishing_.reset();
+  ToCoordinator(CoordinatorEvent::Published{id});
+  ToScheduler(SchedulerEvent::PublicationSettled{.id = id, .published = false});
+  if (context_.mutations.commit_on_savepoint) SendToAll(NotifyCommand{.attempt = attempt, .id = id, .completed = true});
+}
+
+void SimJobManager::FailSavepoint(const std::string& reason) {
+  const CheckpointId id = publishing_->id;
+  writing_.reset();
+  publishing_.reset();
+  ToCoordinator(CoordinatorEvent::PublishFailed{.id = id, .reason = reason});
+  ToScheduler(SchedulerEvent::PublicationSettled{.id = id, .published = false});
+}
+
+void SimJobManager::RequestSavepoint() {
+  if (phase_ != Phase::kLeading || !coordinator_.has_value() || coordinator_->phase() == CheckpointCoordinator::Phase::kStopped) return;
+  --context_.savepoints_left;
+  SavepointRequest request;
+  request.number = ++context_.savepoint_count;
+  request.directory = "/savepoints/" + std::to_string(request.number);
+  constexpr SavepointRequest::After kAfter[] = {SavepointRequest::After::kContinue, SavepointRequest::After::kStop, SavepointRequest::After::kDrain};
+  request.after = kAfter[context_.random.Below(3)];
+  context_.Trace("savepoint " + std::to_string(request.number) + " kind " + std::to_string(static_cast<int>(request.after)));
+  ToCoordinator(CoordinatorEvent::SavepointRequested{request});
+}
+
+std::optional<std::string> SimJobManager::StoppedWith() const {
+  const std::optional<CheckpointEntry> newest = chain_.NewestCheckpoint();
+  if (!newest.has_value() || newest->metadata_path == context_.layout.MetadataPath(newest->id)) return std::nullopt;
+  return newest->metadata_path;
+}
+
 void SimJobManager::CheckPublished(const CheckpointMetadata& metadata) {
   context_.Trace("published " + std::to_string(metadata.id.value) + " of " + metadata.attempt.ToString());
   if (metadata.id <= context_.published) context_.Violate("published ids do not grow");
   context_.published = metadata.id;
+  CheckFiles(metadata);
+}
+
+void SimJobManager::CheckFiles(const CheckpointMetadata& metadata) {
   for (const VertexCheckpoint& vertex : metadata.vertices) {
     for (const SubtaskCheckpoint& subtask : vertex.subtasks) {
       for (const OperatorSubtaskState& state : subtask.snapshot.operators) {
@@ -261,26 +319,51 @@ void SimJobManager::Do(const SchedulerAction::JobEnded& action) {
 
 void SimJobManager::Do(const CoordinatorAction::TriggerCheckpoint& action) {
   context_.Trace("trigger " + std::to_string(action.id.value) + " of " + action.attempt.ToString());
-  SendToAll(TriggerCommand{.attempt = action.attempt, .id = action.id, .roots = action.roots});
+  if (action.savepoint.has_value() && action.savepoint->stops()) stops_.insert(action.id);
+  SendToAll(TriggerCommand{.attempt = action.attempt, .id = action.id, .roots = action.roots, .savepoint = action.savepoint});
 }
 
 void SimJobManager::Do(const CoordinatorAction::Publish& action) {
   CHECK(publication_ == nullptr);
   publishing_ = action.metadata;
-  publication_ = std::make_unique<CheckpointPublication>(context_.files, chain_, action.metadata);
+  writing_ = action.savepoint;
+  if (!writing_.has_value()) publication_ = std::make_unique<CheckpointPublication>(context_.files, chain_, action.metadata);
   ToScheduler(SchedulerEvent::PublicationStarted{action.metadata.id});
   if (context_.mutations.commit_before_publication) {
     SendToAll(NotifyCommand{.attempt = action.metadata.attempt, .id = action.metadata.id, .completed = true});
   }
 }
 
+void SimJobManager::Do(const CoordinatorAction::DrainSources& action) {
+  SendToAll(DrainCommand{.attempt = action.attempt, .sources = action.sources});
+}
+
+// One that is said to be taken is whole; one that failed is nothing.
+void SimJobManager::Do(const CoordinatorAction::SavepointEnded& action) {
+  context_.Trace("savepoint " + std::to_string(action.request.number) + " ended: " + action.failure.value_or("taken"));
+  const std::string metadata_path = action.request.directory + "/_metadata";
+  if (!action.failure.has_value()) {
+    ++context_.savepoints_taken;
+    const auto content = context_.files.files().find(metadata_path);
+    if (content == context_.files.files().end()) return context_.Violate("a savepoint that was taken has no metadata");
+    StatusOr<CheckpointMetadata> metadata = CheckpointMetadata::Decode(content->second);
+    if (!metadata.ok()) return context_.Violate("a savepoint that was taken does not decode");
+    metadata->ResolveIn(action.request.directory);
+    for (const std::string& file : metadata->ReferencedFiles()) {
+      if (!context_.files.files().contains(file)) context_.Violate("a savepoint that was taken lacks a file, " + file);
+    }
+    return;
+  }
+  static_cast<void>(context_.files.RemoveDirectory(action.request.directory).ok());
+}
+
 void SimJobManager::Do(const CoordinatorAction::NotifyComplete& action) {
-  SendToAll(NotifyCommand{.attempt = action.attempt, .id = action.id, .completed = true});
+  SendToAll(NotifyCommand{.attempt = action.attempt, .id = action.id, .completed = true, .stops = stops_.contains(action.id)});
 }
 
 void SimJobManager::Do(const CoordinatorAction::NotifyAborted& action) {
   context_.Trace("abort " + std::to_string(action.id.value) + " " + std::string(CheckpointFailureName(action.failure)));
-  SendToAll(NotifyCommand{.attempt = action.attempt, .id = action.id, .completed = false});
+  SendToAll(NotifyCommand{.attempt = action.attempt, .id = action.id, .completed = false, .stops = stops_.contains(action.id)});
 }
 
 // R18, without a grace period: whatever may go, goes.
@@ -298,7 +381,8 @@ void SimJobManager::Do(const CoordinatorAction::ReleaseOlder& action) {
 }
 
 void SimJobManager::Do(const CoordinatorAction::FailAttempt& action) {
-  ToScheduler(SchedulerEvent::CheckpointingFailed{.attempt = action.attempt, .reason = action.reason, .jitter = context_.random.Fraction()});
+  ToScheduler(SchedulerEvent::CheckpointingFailed{.attempt = action.attempt, .reason = action.reason, .jitter = context_.random.Fraction(),
+                                                 .restarts_only = action.restarts_only});
 }
 void SimJobManager::Do(const CoordinatorAction::ScheduleTick& action) { timers_.insert(action.at_ms); }
 

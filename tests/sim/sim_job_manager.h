@@ -34,6 +34,9 @@ class SimJobManager {
   void SessionLost(const SimTaskManager& task_manager, IncarnationId incarnation);
   void Handle(TaskManagerMessage message);
   void StepFiles();                                      // One try of whatever waits for storage.
+  void RequestSavepoint();                               // Of any kind, if the job runs.
+  // The savepoint that ended the job, if one did.
+  std::optional<std::string> StoppedWith() const;
   void StepClock();                                      // Fires timers that are due.
   std::optional<int64_t> NextTimer() const;
 
@@ -42,6 +45,8 @@ class SimJobManager {
   void StepTakingOver();
   void StepRestoring();
   void StepPublication();
+  void StepSavepoint();
+  void FailSavepoint(const std::string& reason);
   void StepTerminal();
   void Lead(std::optional<CheckpointId> restored);
   void Depose();
@@ -66,6 +71,8 @@ class SimJobManager {
   void Do(const SchedulerAction::MessageIgnored&) {}
   void Do(const CoordinatorAction::TriggerCheckpoint& action);
   void Do(const CoordinatorAction::Publish& action);
+  void Do(const CoordinatorAction::DrainSources& action);
+  void Do(const CoordinatorAction::SavepointEnded& action);
   void Do(const CoordinatorAction::RetryPublish&) {}  // StepFiles tries again anyway.
   void Do(const CoordinatorAction::NotifyComplete& action);
   void Do(const CoordinatorAction::NotifyAborted& action);
@@ -79,6 +86,7 @@ class SimJobManager {
 
   void Send(const std::string& task_manager, decltype(Command::what) what) { send_(task_manager, {epoch_, std::move(what)}); }
   void SendToAll(const decltype(Command::what)& what);
+  void CheckFiles(const CheckpointMetadata& metadata);
   void CheckPublished(const CheckpointMetadata& metadata);
 
   SimContext& context_;
@@ -93,6 +101,8 @@ class SimJobManager {
   std::vector<CheckpointMetadata> completed_;             // That are retained, ascending.
   std::optional<CheckpointMetadata> publishing_;
   std::unique_ptr<CheckpointPublication> publication_;    // Of publishing_.
+  std::optional<SavepointRequest> writing_;               // The savepoint that publishing_ is, until its metadata is written.
+  std::set<CheckpointId> stops_;                          // Savepoints that stop.
   std::optional<TerminalEntry> terminal_;                 // To be written.
   std::set<int64_t> timers_;
   std::optional<JobStatus> ended_;

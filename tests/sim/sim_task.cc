@@ -109,8 +109,8 @@ StatusOr<TaskSnapshot> Upload::Write(const SimContext& context, FileSystem& file
   snapshot.drained = drained;
   OperatorSubtaskState& state = snapshot.operators.emplace_back();
   state.operator_id = context.graph.vertices[subtask.vertex.value].id();
-  const std::string path =
-      context.layout.StateFilePath({.checkpoint = id, .attempt = attempt, .subtask = subtask, .operator_index = 0, .sequence = 0});
+  std::string path = context.layout.StateFilePath({.checkpoint = id, .attempt = attempt, .subtask = subtask, .operator_index = 0, .sequence = 0});
+  if (!directory.empty()) path = directory + path.substr(path.rfind('/'));
   if (subtask.vertex.value == kCountVertex) {
     ASSIGN_OR_RETURN(KeyedStateHandle handle, WriteCounts(context, *this, files, path));
     state.keyed.push_back(std::move(handle));
@@ -155,6 +155,7 @@ void SimTask::Step() {
   if (HasEnded(status_)) return;
   if (net_.broken) return Report(TaskStatus::kFailed);
   if (status_ == TaskStatus::kInitializing) return TryRestore();
+  if (suspended_by_.has_value()) return;
   if (!inputs_.empty()) return Consume();
   if (status_ == TaskStatus::kDrained || !HasRoom()) return;
   if (position_ == context_.records[subtask_.subtask]) return Drain();
@@ -214,9 +215,12 @@ void SimTask::Consume() {
 void SimTask::Process(uint32_t input, const Element& element) {
   switch (element.kind) {
     case Element::Kind::kRow: return OnRow(element.row);
-    case Element::Kind::kBarrier:
-      if (aligner_->OnBarrier({input}, element.checkpoint) == BarrierAligner::Action::kTakeCheckpoint) Snapshot(element.checkpoint);
+    case Element::Kind::kBarrier: {
+      const BarrierAligner::Action action = aligner_->OnBarrier({input}, element.checkpoint);
+      if (action != BarrierAligner::Action::kIgnoreStale) aligning_savepoint_ = element.savepoint;
+      if (action == BarrierAligner::Action::kTakeCheckpoint) Snapshot(element.checkpoint, element.savepoint);
       return;
+    }
     case Element::Kind::kEndOfData: {
       inputs_[input].end_of_data = true;
       const bool all = std::all_of(inputs_.begin(), inputs_.end(), [](const Input& each) { return each.end_of_data; });
@@ -226,7 +230,7 @@ void SimTask::Process(uint32_t input, const Element& element) {
     case Element::Kind::kEndOfInput: {
       inputs_[input].closed = true;
       const std::optional<CheckpointId> aligning = aligner_->aligning();
-      if (aligner_->OnEndOfInput({input}) == BarrierAligner::Action::kTakeCheckpoint) Snapshot(*aligning);
+      if (aligner_->OnEndOfInput({input}) == BarrierAligner::Action::kTakeCheckpoint) Snapshot(*aligning, aligning_savepoint_);
       return;
     }
   }
@@ -255,7 +259,12 @@ void SimTask::EmitToAll(const Element& element) {
   for (std::deque<Element>* channel : outputs_) channel->push_back(element);
 }
 
-void SimTask::Trigger(CheckpointId id) {
+void SimTask::DrainByOrder() {
+  if (status_ == TaskStatus::kRunning && inputs_.empty()) Drain();
+}
+
+void SimTask::Trigger(CheckpointId id, const std::optional<SavepointRequest>& savepoint) {
+  if (id <= last_over_) return;
   if (status_ != TaskStatus::kRunning && status_ != TaskStatus::kDrained) {
     messages_.push_back(CoordinatorEvent::Declined{.attempt = attempt_, .subtask = subtask_, .id = id, .reason = "task not running"});
     return;
@@ -263,14 +272,16 @@ void SimTask::Trigger(CheckpointId id) {
   if (id <= last_snapshot_) return;
   // All producers of a root have finished: no barrier will come, and everything older is void.
   if (aligner_.has_value()) aligner_->OnAbort(id);
-  Snapshot(id);
+  Snapshot(id, savepoint);
 }
 
-void SimTask::Snapshot(CheckpointId id) {
+void SimTask::Snapshot(CheckpointId id, const std::optional<SavepointRequest>& savepoint) {
   CHECK(id > last_snapshot_);
   last_snapshot_ = id;
-  EmitToAll({.kind = Element::Kind::kBarrier, .row = {}, .checkpoint = id});
+  EmitToAll({.kind = Element::Kind::kBarrier, .row = {}, .checkpoint = id, .savepoint = savepoint});
+  if (savepoint.has_value() && savepoint->stops()) suspended_by_ = id;
   Upload upload{.attempt = attempt_, .subtask = subtask_, .id = id, .drained = status_ == TaskStatus::kDrained, .items = {}, .counts = counts_, .key_groups = {}};
+  if (savepoint.has_value()) upload.directory = savepoint->directory;
   if (upload.drained) drained_in_.insert(id);
   const JobVertex& vertex = context_.graph.vertices[subtask_.vertex.value];
   upload.key_groups = KeyGroupRangeOf(vertex.max_parallelism, vertex.parallelism, subtask_.subtask);
@@ -290,11 +301,14 @@ void SimTask::Snapshot(CheckpointId id) {
 
 void SimTask::NotifyComplete(CheckpointId id) {
   if (status_ != TaskStatus::kRunning && status_ != TaskStatus::kDrained) return;
+  last_over_ = std::max(last_over_, id);
   if (commits_ != nullptr) commits_->Commit(CommitPermitForTests::Of(id));
-  if (drained_in_.contains(id)) Finish();
+  if (drained_in_.contains(id) || suspended_by_ == id) Finish();
 }
 
 void SimTask::NotifyAborted(CheckpointId id) {
+  last_over_ = std::max(last_over_, id);
+  if (suspended_by_ == id) suspended_by_.reset();
   if (aligner_.has_value()) aligner_->OnAbort(id);
 }
 
@@ -305,6 +319,7 @@ void SimTask::Drain() {
 }
 
 void SimTask::Finish() {
+  suspended_by_.reset();
   EmitToAll({.kind = Element::Kind::kEndOfInput, .row = {}, .checkpoint = {}});
   Report(TaskStatus::kFinished);
 }

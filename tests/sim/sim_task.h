@@ -29,6 +29,7 @@ struct Element {
   Kind kind = Kind::kRow;
   Row row;
   CheckpointId checkpoint;
+  std::optional<SavepointRequest> savepoint = {};  // Of a barrier.
 };
 
 // The channels of one attempt, by edge, producer and consumer. Broken for good when any of its workers goes.
@@ -46,6 +47,7 @@ struct Upload {
   SubtaskId subtask;
   CheckpointId id;
   bool drained = false;
+  std::string directory = {};                // Of a savepoint; empty: the checkpoint's own.
   std::vector<std::string> items;            // Operator state: position or committables.
   std::map<uint32_t, uint64_t> counts;       // Keyed state.
   KeyGroupRange key_groups;
@@ -63,7 +65,8 @@ class SimTask {
 
   // Does one thing if there is one to do.
   void Step();
-  void Trigger(CheckpointId id);
+  void Trigger(CheckpointId id, const std::optional<SavepointRequest>& savepoint);
+  void DrainByOrder();
   void NotifyComplete(CheckpointId id);
   void NotifyAborted(CheckpointId id);
 
@@ -87,7 +90,7 @@ class SimTask {
   bool HasRoom() const;
   void Emit(const Row& row);
   void EmitToAll(const Element& element);
-  void Snapshot(CheckpointId id);
+  void Snapshot(CheckpointId id, const std::optional<SavepointRequest>& savepoint);
   void Drain();
   void Finish();
 
@@ -101,7 +104,10 @@ class SimTask {
   std::vector<std::deque<Element>*> outputs_;   // Of the only outgoing edge, by consumer in ConsumersOf's order.
   PartitionerKind partitioner_ = PartitionerKind::kForward;
   std::optional<BarrierAligner> aligner_;       // Of tasks with inputs.
+  std::optional<SavepointRequest> aligning_savepoint_;  // Of the running alignment.
   CheckpointId last_snapshot_;
+  CheckpointId last_over_;
+  std::optional<CheckpointId> suspended_by_;    // A savepoint that stops.
   std::set<CheckpointId> drained_in_;           // Snapshots that say drained.
   uint32_t position_ = 0;                       // Source.
   std::map<uint32_t, uint64_t> counts_;         // Count.

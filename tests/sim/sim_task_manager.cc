@@ -61,7 +61,16 @@ void SimTaskManager::On(const TriggerCommand& command) {
   for (const std::unique_ptr<SimTask>& task : worker_->tasks) {
     const bool is_root = std::find(command.roots.begin(), command.roots.end(), task->subtask()) != command.roots.end();
     if (!is_root) continue;
-    task->Trigger(command.id);
+    task->Trigger(command.id, command.savepoint);
+    Collect(*task);
+  }
+}
+
+void SimTaskManager::On(const DrainCommand& command) {
+  if (!Runs(command.attempt)) return;
+  for (const std::unique_ptr<SimTask>& task : worker_->tasks) {
+    if (std::find(command.sources.begin(), command.sources.end(), task->subtask()) == command.sources.end()) continue;
+    task->DrainByOrder();
     Collect(*task);
   }
 }

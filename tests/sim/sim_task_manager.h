@@ -22,11 +22,17 @@ struct TriggerCommand {
   AttemptId attempt;
   CheckpointId id;
   std::vector<SubtaskId> roots;
+  std::optional<SavepointRequest> savepoint;
+};
+struct DrainCommand {
+  AttemptId attempt;
+  std::vector<SubtaskId> sources;
 };
 struct NotifyCommand {
   AttemptId attempt;
   CheckpointId id;
   bool completed = false;
+  bool stops = false;  // Of a savepoint behind which tasks wait.
 };
 struct StartCommand {
   AttemptId attempt;
@@ -41,7 +47,7 @@ struct KillCommand {
 
 struct Command {
   LeaderEpoch epoch;  // R3
-  std::variant<StartCommand, DeployCommand, CancelCommand, TriggerCommand, NotifyCommand, StopCommand, KillCommand> what;
+  std::variant<StartCommand, DeployCommand, CancelCommand, TriggerCommand, DrainCommand, NotifyCommand, StopCommand, KillCommand> what;
 };
 
 // Channels of all attempts; an attempt's net is broken by whoever ends one of its workers.
@@ -87,6 +93,7 @@ class SimTaskManager {
   void On(const DeployCommand& command);
   void On(const CancelCommand& command);
   void On(const TriggerCommand& command);
+  void On(const DrainCommand& command);
   void On(const NotifyCommand& command);
   void On(const StopCommand& command);
   void On(const KillCommand& command);

@@ -11,8 +11,8 @@ constexpr size_t kReorderWindow = 4;
 
 // Messages whose loss alone a time-out heals; losing any other one takes a broken session.
 bool MayBeLost(const Command& command) {
-  if (const auto* notify = std::get_if<NotifyCommand>(&command.what)) return !notify->completed;
-  return std::holds_alternative<TriggerCommand>(command.what);
+  if (const auto* notify = std::get_if<NotifyCommand>(&command.what)) return !notify->completed && !notify->stops;
+  return std::holds_alternative<TriggerCommand>(command.what) || std::holds_alternative<DrainCommand>(command.what);
 }
 bool MayBeLost(const TaskManagerMessage& message) {
   return std::holds_alternative<CoordinatorEvent::Acknowledged>(message) ||
@@ -41,6 +41,17 @@ void SimWorld::NewLeader() {
   leaders_.push_back(std::make_unique<SimJobManager>(context_, LeaderEpoch{next_epoch_++}, send));
 }
 
+// The workers of the old job are gone, or will be told so by a leader that does not know them.
+void SimWorld::StartNextJob(const std::string& savepoint) {
+  context_.StartNextJob(savepoint);
+  for (const std::unique_ptr<SimTaskManager>& each : task_managers_) {
+    each->Disconnect();
+    each->Execute({LeaderEpoch{next_epoch_}, StopCommand{}});
+  }
+  leaders_.clear();
+  NewLeader();
+}
+
 SimJobManager* SimWorld::LeaderOf(const SimTaskManager& task_manager) {
   for (const std::unique_ptr<SimJobManager>& leader : leaders_) {
     if (task_manager.session() == leader->epoch()) return leader.get();
@@ -60,9 +71,15 @@ SimResult SimWorld::Run() {
     const std::optional<JobStatus> ended = leaders_.back()->ended();
     if (!ended.has_value()) continue;
     if (*ended != JobStatus::kFinished) context_.Violate("the job ended as " + std::string(JobStatusName(*ended)));
+    if (const std::optional<std::string> savepoint = leaders_.back()->StoppedWith(); savepoint.has_value() && !context_.violation.has_value()) {
+      ++result.stops;
+      StartNextJob(*savepoint);
+      continue;
+    }
     context_.CheckOutcome();
     break;
   }
+  result.savepoints = context_.savepoints_taken;
   result.violation = context_.violation;
   result.published = context_.published.value;
   result.leaders = next_epoch_ - 1;
@@ -90,6 +107,7 @@ void SimWorld::Step() {
   } else if (dice < 95) {
     if (SimJobManager* leader = LeaderOf(task_manager)) leader->Report(task_manager);
     if (random.Chance(100)) context_.files.RunLateOperations();
+    if (context_.savepoints_left > 0 && random.Chance(30)) leaders_.back()->RequestSavepoint();
   } else {
     AdvanceTime(random.Chance(5));
   }

@@ -18,6 +18,8 @@ struct SimResult {
   uint64_t published = 0;
   uint64_t leaders = 0;
   uint64_t faults = 0;
+  uint64_t savepoints = 0;  // Taken.
+  uint64_t stops = 0;       // Jobs that ended with one.
 };
 
 // Deterministic: the same seed and mutations give the same run.
@@ -34,6 +36,7 @@ class SimWorld {
   void BreakSession(SimTaskManager& task_manager);
   void ConnectSomebody();
   void NewLeader();
+  void StartNextJob(const std::string& savepoint);
   SimJobManager* LeaderOf(const SimTaskManager& task_manager);
   void AdvanceTime(bool jump);
   // Index of the message to deliver; mostly the first.

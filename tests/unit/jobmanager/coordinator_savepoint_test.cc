@@ -199,6 +199,19 @@ TEST_F(CoordinatorSavepointTest, WhatDrainedByOrderGoesOnWhenItIsRestored) {
   EXPECT_FALSE(publish.metadata.vertices[1].subtasks[0].snapshot.drained);
 }
 
+// Tasks on other TaskManagers are heard of in another order.
+TEST_F(CoordinatorSavepointTest, WhatIsFedByATaskThatGoesOnGoesOnToo) {
+  Start();
+  for (const SubtaskId subtask : {kSource0, kCount, kSink}) Drain(subtask);
+  Request(1, After::kDrain);
+  Drain(kSource1);
+  const auto publish = OnlyOf<A::Publish>(AckAll(1, /*drained=*/true));
+  EXPECT_TRUE(publish.metadata.vertices[0].subtasks[0].snapshot.drained);
+  EXPECT_FALSE(publish.metadata.vertices[0].subtasks[1].snapshot.drained);
+  EXPECT_FALSE(publish.metadata.vertices[1].subtasks[0].snapshot.drained);
+  EXPECT_FALSE(publish.metadata.vertices[2].subtasks[0].snapshot.drained);
+}
+
 TEST_F(CoordinatorSavepointTest, AFailedDrainRestartsTheAttempt) {
   Start();
   Request(1, After::kDrain);
@@ -234,6 +247,17 @@ TEST_F(CoordinatorSavepointTest, ASecondDrainDoesNotDisturbTheFirst) {
   EXPECT_EQ(OnlyOf<A::SavepointEnded>(second).request.number, 2u);
   EXPECT_FALSE(Has<A::FailAttempt>(second));
   EXPECT_EQ(OnlyOf<A::TriggerCheckpoint>(DrainAll()).savepoint->number, 1u);
+}
+
+TEST_F(CoordinatorSavepointTest, WaitsForTasksThatTheLastCheckpointEnds) {
+  Start();
+  Drain(kSource0);
+  TickAt(100);
+  Request(1);
+  for (const SubtaskId subtask : {kSource1, kCount, kSink}) Ack(subtask, 1);
+  Ack(kSource0, 1, /*drained=*/true);
+  EXPECT_FALSE(Has<A::TriggerCheckpoint>(Step(E::Published{{1}})));
+  EXPECT_EQ(OnlyOf<A::TriggerCheckpoint>(Finish(kSource0)).savepoint->number, 1u);
 }
 
 TEST_F(CoordinatorSavepointTest, OfAJobThatHasFinishedThereIsNone) {
