@@ -72,7 +72,7 @@ class Parser {
       if (app_.got_subcommand(std::string(name))) line_.action = action;
     }
     line_.output = output_ == "json" ? OutputFormat::kJson : OutputFormat::kText;
-    line_.savepoint.native = type_ == "native";
+    line_.savepoint.native = CLI::detail::to_lower(type_) == "native";
     if (claim_mode_.has_value()) line_.run.claim = CLI::detail::to_lower(*claim_mode_) == "claim";
     return CheckTogether();
   }
