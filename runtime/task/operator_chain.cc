@@ -79,7 +79,10 @@ Status OperatorChain::Open() {
     context->wake_on_readable = options_.wake_on_readable;
     context->restored_items = [this, &link](std::string_view name) {
       StatusOr<std::vector<std::string>> items = RestoredItems(*link.description, name);
-      if (!items.ok()) throw std::runtime_error(items.status().ToString());
+      if (!items.ok()) {
+        restore_failure_ = items.status().WithContext("operator state of \"" + link.description->name + "\"");
+        throw std::runtime_error(restore_failure_.ToString());
+      }
       return std::move(*items);
     };
     context->restored = options_.restored;

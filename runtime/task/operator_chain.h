@@ -63,6 +63,8 @@ class OperatorChain {
   // Every operator, also when one of them throws; the first exception goes on. Once.
   void Close();
   std::vector<Link>& links() { return links_; }
+  // Why Open threw, when restored state could not be read: no fault of the user's code that asked for it.
+  const Status& restore_failure() const { return restore_failure_; }
   // Name of the operator whose user code runs in Open, for error messages.
   const std::string& opening() const { return opening_; }
 
@@ -76,6 +78,7 @@ class OperatorChain {
   std::vector<Link> links_;
   std::vector<std::unique_ptr<OperatorContext>> contexts_;
   std::string opening_;
+  Status restore_failure_;
   bool closed_ = false;
 };
 

@@ -151,6 +151,10 @@ StepResult StreamTask::Step(int64_t now_ns) {
   } catch (...) {
     message = "something that is no std::exception was thrown";
   }
+  if (chain_ != nullptr && !chain_->restore_failure().ok()) {
+    End(TaskState::kFailed, chain_->restore_failure().WithContext(FullName() + " cannot be restored"));
+    return StepResult::kDone;
+  }
   const std::string opening = chain_ != nullptr && !chain_->opening().empty() ? " in Open of \"" + chain_->opening() + "\"" : "";
   const std::string stack = options_.exception_stack ? options_.exception_stack() : "";
   End(TaskState::kFailed, UserError(FullName() + " failed" + opening + ": " + message + (stack.empty() ? "" : "\n" + stack)));

@@ -199,6 +199,21 @@ TEST_F(PosixFileSystemTest, PathsMustBeAbsoluteAndNameAFile) {
   EXPECT_EQ(fs_->RemoveDirectory("/").code(), StatusCode::kInvalidArgument);
 }
 
+TEST_F(PosixFileSystemTest, LinksGiveAFileASecondNameAndReplaceNothing) {
+  Write(directory_.Path("from"), "x");
+  ASSERT_TRUE(fs_->LinkExclusive(directory_.Path("from"), directory_.Path("deep/er/to")).ok());
+  EXPECT_TRUE(fs_->LinkExclusive(directory_.Path("from"), directory_.Path("deep/er/to")).ok());  // Repeated after the end.
+  ASSERT_TRUE(fs_->Remove(directory_.Path("from")).ok());
+  EXPECT_EQ(*fs_->ReadFile(directory_.Path("deep/er/to")), "x");
+  Write(directory_.Path("other"), "y");
+  EXPECT_EQ(fs_->LinkExclusive(directory_.Path("other"), directory_.Path("deep/er/to")).code(), StatusCode::kAlreadyExists);
+  EXPECT_EQ(*fs_->ReadFile(directory_.Path("deep/er/to")), "x");
+  EXPECT_EQ(fs_->LinkExclusive(directory_.Path("missing"), directory_.Path("new")).code(), StatusCode::kNotFound);
+  EXPECT_EQ(fs_->LinkExclusive("relative", "/x").code(), StatusCode::kInvalidArgument);
+  // What the file system cannot do is told apart: a copy serves then.
+  EXPECT_EQ(fs_->LinkExclusive("/proc/self/status", directory_.Path("status")).code(), StatusCode::kFailedPrecondition);
+}
+
 TEST_F(PosixFileSystemTest, ReadTellsMissingFromUnreachable) {  // R7
   Write(directory_.Path("file"), "x");
   EXPECT_EQ(fs_->ReadFile(directory_.Path("missing")).status().code(), StatusCode::kNotFound);

@@ -56,7 +56,7 @@ class JobStorageTest : public ::testing::Test {
   // All storage work that was begun is done after it.
   void Settle() {
     std::promise<void> settled;
-    OnLoop([&] { storage_->Open("", [&](const StatusOr<JobStorage::Opened>&) { settled.set_value(); }); });
+    OnLoop([&] { storage_->Open("", false, [&](const StatusOr<JobStorage::Opened>&) { settled.set_value(); }); });
     settled.get_future().wait();
   }
 
@@ -79,6 +79,93 @@ TEST_F(JobStorageTest, R18UnpublishedFilesOfAttemptsThatAreOverAreDeleted) {
   Settle();
   EXPECT_FALSE(files_.files().contains(running));
   EXPECT_TRUE(files_.files().contains(published));
+}
+
+// A savepoint of another job, without files but its metadata.
+std::string LeaveSavepoint(testing::MemoryFileSystem& files) {
+  CheckpointMetadata metadata;
+  metadata.id = {7};
+  metadata.savepoint = SavepointFormat::kCanonical;
+  files.files()["/savepoints/old/_metadata"] = metadata.Encode();
+  return "/savepoints/old";
+}
+
+TEST_F(JobStorageTest, R18OnlyAClaimedSnapshotIsDeletedAndNotBeforeOwnCheckpointsReplaceIt) {
+  for (const bool claims : {false, true}) {
+    const std::string path = LeaveSavepoint(files_);
+    storage_ = std::make_shared<JobStorage>(JobStorage::Options{"/checkpoints", JobId::Random(), LeaderEpoch{1}, 1, 0}, files_, pool_, loop_, clock_);
+    std::promise<void> opened;
+    OnLoop([&] {
+      storage_->Open(path, claims, [&](const StatusOr<JobStorage::Opened>& answer) {
+        EXPECT_TRUE(answer.ok() && answer->restored.has_value() && answer->highest_used == CheckpointId{7});
+        opened.set_value();
+      });
+    });
+    opened.get_future().wait();
+    OnLoop([&] { storage_->Prune({LeaderEpoch{1}, 1}); });
+    Settle();
+    EXPECT_TRUE(files_.files().contains(path + "/_metadata")) << claims;
+    std::promise<void> published;
+    OnLoop([&] {
+      CheckpointMetadata own;
+      own.id = {8};
+      own.attempt = {LeaderEpoch{1}, 1};
+      storage_->Publish(own, [&](CheckpointPublication::Outcome outcome, const Status&, uint64_t) {
+        EXPECT_EQ(outcome, CheckpointPublication::Outcome::kPublished);
+        storage_->Prune({LeaderEpoch{1}, 1});
+        published.set_value();
+      });
+    });
+    published.get_future().wait();
+    Settle();
+    EXPECT_EQ(files_.files().contains(path + "/_metadata"), !claims);
+  }
+}
+
+TEST_F(JobStorageTest, ASavepointThatStopsIsInTheChainAndAnotherIsNot) {
+  CheckpointMetadata metadata;
+  metadata.id = {3};
+  metadata.savepoint = SavepointFormat::kCanonical;
+  metadata.attempt = {LeaderEpoch{1}, 1};
+  std::promise<void> done;
+  OnLoop([&] {
+    storage_->Open("", false, [](const StatusOr<JobStorage::Opened>&) {});
+    storage_->WriteSavepoint(metadata, "/savepoints/plain", [](const StatusOr<uint64_t>& bytes) { EXPECT_TRUE(bytes.ok()); });
+    storage_->PublishSavepoint(metadata, "/savepoints/stop", [&](CheckpointPublication::Outcome outcome, const Status&, uint64_t bytes) {
+      EXPECT_EQ(outcome, CheckpointPublication::Outcome::kPublished);
+      EXPECT_GT(bytes, 0u);
+      done.set_value();
+    });
+  });
+  done.get_future().wait();
+  EXPECT_TRUE(LoadCheckpoint(files_, "/savepoints/plain").ok());
+  Chain chain(files_, CheckpointLayout("/checkpoints", job_), LeaderEpoch{2});
+  ASSERT_TRUE(chain.Load().ok());
+  ASSERT_TRUE(chain.NewestCheckpoint().has_value());
+  EXPECT_EQ(chain.NewestCheckpoint()->metadata_path, "/savepoints/stop/_metadata");
+  EXPECT_TRUE(LoadCheckpoint(files_, *chain.NewestCheckpoint()).ok());
+}
+
+TEST_F(JobStorageTest, ASavepointWhoseMetadataCannotBeWrittenIsNoneAndLeavesNoRecord) {
+  CheckpointMetadata metadata;
+  metadata.id = {3};
+  metadata.savepoint = SavepointFormat::kCanonical;
+  std::promise<void> opened;
+  OnLoop([&] { storage_->Open("", false, [&](const StatusOr<JobStorage::Opened>&) { opened.set_value(); }); });
+  opened.get_future().wait();
+  files_.SetFaultHook([](testing::FileOperation, const std::string& path) { return path.starts_with("/savepoints") ? testing::FileFault::kFail : testing::FileFault::kNone; });
+  std::promise<void> done;
+  OnLoop([&] {
+    storage_->PublishSavepoint(metadata, "/savepoints/stop", [&](CheckpointPublication::Outcome outcome, const Status& error, uint64_t) {
+      EXPECT_EQ(outcome, CheckpointPublication::Outcome::kBurned);
+      EXPECT_EQ(error.code(), StatusCode::kUnavailable);
+      done.set_value();
+    });
+  });
+  done.get_future().wait();
+  Chain chain(files_, CheckpointLayout("/checkpoints", job_), LeaderEpoch{2});
+  ASSERT_TRUE(chain.Load().ok());
+  EXPECT_FALSE(chain.NewestCheckpoint().has_value());
 }
 
 TEST_F(JobStorageTest, WorkThatAFullPoolRefusesIsDoneLaterAndInItsOrder) {

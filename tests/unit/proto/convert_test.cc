@@ -164,6 +164,21 @@ TEST(ConvertTest, TaskStatesComeBackAndUnknownOnesAreRefused) {
   EXPECT_FALSE(FromProto(message)->failure.ok());
 }
 
+TEST(ConvertTest, SavepointOrdersComeBackAndNeedAnAbsoluteDirectory) {
+  const SavepointOrder order{SavepointFormat::kNative, "/savepoints/savepoint-1", true};
+  const StatusOr<SavepointOrder> got = FromProto(ToProto(order));
+  ASSERT_TRUE(got.ok()) << got.status().ToString();
+  EXPECT_EQ(*got, order);
+  proto::SavepointOrder message = ToProto(order);
+  message.set_format(static_cast<proto::SavepointFormat>(9));
+  EXPECT_EQ(FromProto(message).status().code(), StatusCode::kInvalidArgument);
+  for (const std::string& bad : {std::string("relative"), std::string(), "/" + std::string(SavepointOrder::kDirectoryBytesMax, 'x')}) {
+    message = ToProto(order);
+    message.set_directory(bad);
+    EXPECT_EQ(FromProto(message).status().code(), StatusCode::kInvalidArgument);
+  }
+}
+
 TEST(ConvertTest, StuckStepsComeBackWithABoundedStack) {
   const StuckReport report{kAttempt, kSubtask, {1'234, "  #0 Loop\n"}};
   const StuckReport got = FromProto(ToProto(report));
