@@ -22,10 +22,17 @@ const char* FormatText(const SavepointOptions& options) { return options.native 
 // A relative path is the caller's; the cluster knows nothing of its working directory.
 std::string Absolute(const std::string& directory) { return directory.empty() ? directory : std::filesystem::absolute(directory).lexically_normal().string(); }
 
-StatusOr<proto::TriggerSavepointReply> Trigger(ClusterClient& cluster, JobId job, const SavepointOptions& options, proto::AfterSavepoint after) {
+// The caller's configuration goes before the job's and the cluster's.
+std::string Directory(const CommandContext& context, const SavepointOptions& options) {
+  if (!options.directory.empty()) return Absolute(options.directory);
+  return Absolute(context.configuration.Get(options::kExecutionCheckpointingSavepointDir).value_or(""));
+}
+
+StatusOr<proto::TriggerSavepointReply> Trigger(const CommandContext& context, ClusterClient& cluster, JobId job, const SavepointOptions& options,
+                                               proto::AfterSavepoint after) {
   proto::TriggerSavepointRequest request;
   request.set_job_id(IdBytes(job));
-  request.set_target_directory(Absolute(options.directory));
+  request.set_target_directory(Directory(context, options));
   request.set_format(options.native ? proto::SAVEPOINT_FORMAT_NATIVE : proto::SAVEPOINT_FORMAT_CANONICAL);
   request.set_after(after);
   return cluster.TriggerSavepoint(request);
@@ -68,7 +75,7 @@ int TakeSavepoint(const CommandContext& context, const std::string& job_id, cons
   Say(context, "Triggering savepoint for job " + job_id + ".");
   Say(context, "Waiting for response...");
   ClusterClient cluster(context.address, TimeoutMs(context));
-  const StatusOr<proto::TriggerSavepointReply> begun = Trigger(cluster, *job, options, proto::AFTER_SAVEPOINT_CONTINUE);
+  const StatusOr<proto::TriggerSavepointReply> begun = Trigger(context, cluster, *job, options, proto::AFTER_SAVEPOINT_CONTINUE);
   if (!begun.ok()) return FailCommand(begun.status().WithContext(failed));
   const bool json = context.output == OutputFormat::kJson;
   if (options.detached && json) return SayJson(job_id, begun->trigger_id(), "");
@@ -89,7 +96,7 @@ int StopJob(const CommandContext& context, const std::string& job_id, const Save
   Say(context, "Triggering stop-with-savepoint for job " + job_id + ".");
   ClusterClient cluster(context.address, TimeoutMs(context));
   const StatusOr<proto::TriggerSavepointReply> begun =
-      Trigger(cluster, *job, options, options.drain ? proto::AFTER_SAVEPOINT_DRAIN : proto::AFTER_SAVEPOINT_STOP);
+      Trigger(context, cluster, *job, options, options.drain ? proto::AFTER_SAVEPOINT_DRAIN : proto::AFTER_SAVEPOINT_STOP);
   if (!begun.ok()) return FailCommand(begun.status().WithContext(failed));
   const bool json = context.output == OutputFormat::kJson;
   if (options.detached && json) return SayJson(job_id, begun->trigger_id(), "");
@@ -107,10 +114,11 @@ int CancelWithSavepoint(const CommandContext& context, const std::string& job_id
   if (!job.ok()) return FailCommand(job.status());
   const std::string failed = "Could not cancel job " + job_id + ".";
   Say(context, "DEPRECATION WARNING: Cancelling a job with savepoint is deprecated. Use \"stop\" instead.");
-  const std::string where = options.directory.empty() ? "default savepoint directory" : Absolute(options.directory);
+  const std::string directory = Directory(context, options);
+  const std::string where = directory.empty() ? "default savepoint directory" : directory;
   Say(context, "Cancelling job " + job_id + " with " + FormatText(options) + " savepoint to " + where + ".");
   ClusterClient cluster(context.address, TimeoutMs(context));
-  const StatusOr<proto::TriggerSavepointReply> begun = Trigger(cluster, *job, options, proto::AFTER_SAVEPOINT_CANCEL);
+  const StatusOr<proto::TriggerSavepointReply> begun = Trigger(context, cluster, *job, options, proto::AFTER_SAVEPOINT_CANCEL);
   if (!begun.ok()) return FailCommand(begun.status().WithContext(failed));
   const StatusOr<std::string> path = Await(context, cluster, *job, *begun);
   if (!path.ok()) return FailCommand(path.status().WithContext(failed));

@@ -208,6 +208,22 @@ TEST_F(SavepointScenarioTest, CancelledWithASavepointEndsAsCancelled) {
   EXPECT_EQ(EveryRowOnce(output_), "");
 }
 
+TEST_F(SavepointScenarioTest, TheDefaultDirectoryIsTheCallersOrTheJobs) {
+  const std::string id = Start("scenario_running_count", 2, {"-D", "state.savepoints.dir=" + directory_});
+  const StatusOr<CommandResult> result = cluster_->Command("savepoint", {id, "-o", "json"});
+  ASSERT_TRUE(result.ok() && result->ok()) << (result.ok() ? result->error : result.status().ToString());
+  EXPECT_SAYS(result->output, "\"status\":\"COMPLETED\"");
+  EXPECT_SAYS(result->output, "\"location\":\"" + directory_ + "/savepoint-");
+  const std::string other = cluster_->NewDirectory("other");
+  const std::string path = Take("stop", {"-D", "execution.checkpointing.savepoint-dir=" + other, id});
+  EXPECT_EQ(path.find(other + "/savepoint-"), 0u) << path;
+  ExpectEnd(id, "FINISHED");
+  // Where to start from may be configured, too, also in the words of older releases.
+  ExpectFinishes("scenario_running_count", 3, output_, {"-D", "execution.savepoint.path=" + path, "-D", "execution.savepoint-restore-mode=CLAIM"});
+  EXPECT_TRUE(Eventually(std::chrono::seconds(10), [&] { return !std::filesystem::exists(path); }));
+  EXPECT_EQ(EveryRowOnce(output_), "");
+}
+
 TEST_F(SavepointScenarioTest, DisposedIsGoneAndCheckpointsAreNotSavepoints) {
   const std::string id = Start("scenario_keyed_count", 2);
   const std::string path = Take("savepoint", {id, directory_});
@@ -303,8 +319,13 @@ TEST_F(SavepointScenarioTest, KillsDuringSavepointsAndStopsLoseNothingAndRepeatN
     static_cast<void>((*command)->WaitForLine("Triggering", std::chrono::seconds(20)).ok());
     const uint32_t moment = random() % 3;
     Eventually(std::chrono::seconds(5), [&] { return moment == 0 || (moment == 1 && !std::filesystem::is_empty(target)) || HasMetadata(target); });
-    const std::vector<pid_t> workers = cluster_->Workers();
-    if (!workers.empty()) static_cast<void>(KillAndAwait(workers[random() % workers.size()], std::chrono::seconds(5)).ok());
+    if (random() % 4 == 0) {
+      const uint32_t victim = random() % cluster_->task_manager_count();
+      ASSERT_TRUE(cluster_->KillTaskManager(victim).ok());
+      ASSERT_TRUE(cluster_->StartTaskManager(victim).ok());
+    } else if (const std::vector<pid_t> workers = cluster_->Workers(); !workers.empty()) {
+      static_cast<void>(KillAndAwait(workers[random() % workers.size()], std::chrono::seconds(5)).ok());
+    }
     const StatusOr<int> end = (*command)->WaitForExit(kJobTimeout);
     ASSERT_TRUE(end.ok()) << end.status().ToString();
     const std::string path = PathIn((*command)->output());
