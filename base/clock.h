@@ -9,7 +9,7 @@ class Clock {
  public:
   virtual ~Clock() = default;
   virtual int64_t MonotonicNanos() const = 0;   // For durations and time-outs (R30). Never goes back.
-  virtual int64_t WallMillis() const = 0;       // Unix time, for people and file names only.
+  virtual int64_t WallMillis() const = 0;       // Unix time: for people, file names, and processing time.
   int64_t MonotonicMillis() const { return MonotonicNanos() / 1'000'000; }
 };
 

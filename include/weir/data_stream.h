@@ -13,6 +13,7 @@
 #include <weir/operators/keyed.h>
 #include <weir/operators/sink.h>
 #include <weir/operators/stateless.h>
+#include <weir/operators/with_state.h>
 
 namespace weir {
 
@@ -203,16 +204,25 @@ class KeyedStream {
                   "Process takes a weir::KeyedProcessFunction<Key, Record, Result>");
     static_assert(std::is_same_v<typename F::KeyType, K> && std::is_same_v<typename F::InputType, T>,
                   "the function's key and record types must be those of the keyed stream");
-    using O = typename F::OutputType;
-    std::vector<StateDeclarationText> states;
-    {
-      StateHandleScope scope;
-      const F copy(function);
-      for (const StateHandle* handle : scope.In(&copy, sizeof(F))) states.push_back(Describe(*handle));
-    }
-    return AppendKeyed<O>("KeyedProcess", std::move(states), [function, selector = selector_] {
-      return internal::KeyedProcessOperator<K, T, O, F, Selector>::Make(function, selector);
-    });
+    return AppendProcess("KeyedProcess", std::move(function));
+  }
+
+  // ---- Functions of a record and one state of its key ----
+  // `state` is what the key's last record left there, nothing at first; an emptied one is cleared.
+  // [](const Record&, std::optional<State>& state) { return result; }
+  template <class F>
+  auto MapWithState(F function) const {
+    return AppendProcess("Map With State", internal::MapWithState<K, T, F>(std::move(function)));
+  }
+  // [](const Record&, std::optional<State>& state, weir::Collector<Result>& out) { ... }
+  template <class F>
+  auto FlatMapWithState(F function) const {
+    return AppendProcess("Flat Map With State", internal::FlatMapWithState<K, T, F>(std::move(function)));
+  }
+  // [](const Record&, std::optional<State>& state) { return true; }
+  template <class F>
+  DataStream<T> FilterWithState(F predicate) const {
+    return AppendProcess("Filter With State", internal::FilterWithState<K, T, F>(std::move(predicate)));
   }
 
   template <class F>
@@ -239,7 +249,20 @@ class KeyedStream {
 
  private:
   static StateDeclarationText Describe(const StateHandle& handle) {
-    return {handle.declaration().name, handle.declaration().kind, handle.declaration().type->schema()};
+    return {handle.declaration().name, handle.declaration().kind, handle.declaration().Schema()};
+  }
+  template <class F>
+  auto AppendProcess(std::string name, F function) const {
+    using O = typename F::OutputType;
+    std::vector<StateDeclarationText> states;
+    {
+      StateHandleScope scope;
+      const F copy(function);
+      for (const StateHandle* handle : scope.In(&copy, sizeof(F))) states.push_back(Describe(*handle));
+    }
+    return AppendKeyed<O>(std::move(name), std::move(states), [function, selector = selector_] {
+      return internal::KeyedProcessOperator<K, T, O, F, Selector>::Make(function, selector);
+    });
   }
   template <class F>
   DataStream<T> AppendReduce(std::string name, F function) const {

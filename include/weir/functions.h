@@ -6,6 +6,10 @@
 
 #include <weir/collector.h>
 #include <weir/runtime_context.h>
+#include <weir/state/aggregating_state.h>
+#include <weir/state/list_state.h>
+#include <weir/state/map_state.h>
+#include <weir/state/reducing_state.h>
 #include <weir/state/value_state.h>
 
 namespace weir {

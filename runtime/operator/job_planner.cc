@@ -1,7 +1,10 @@
 #include "runtime/operator/job_planner.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
+
+#include <weir/state/key_table.h>
 
 #include "base/check.h"
 #include "base/status_macros.h"
@@ -78,8 +81,18 @@ class Planner {
           return InvalidArgument("operator \"" + node->name + "\" declares the state \"" + state.name + "\" twice");
         }
       }
+      if (states.size() > StatesMax(*node)) {
+        return InvalidArgument("operator \"" + node->name + "\" declares " + std::to_string(states.size()) + " states, at most " +
+                               std::to_string(StatesMax(*node)) + " are possible");
+      }
     }
     return Status::Ok();
+  }
+
+  static size_t StatesMax(const StreamNode& node) {
+    const bool has_cells = std::any_of(node.states.begin(), node.states.end(),
+                                       [](const StateDeclarationText& state) { return state.kind == "list" || state.kind == "map"; });
+    return has_cells ? RowLayout::kColumnsMaxWithCells : RowLayout::kColumnsMax;
   }
 
   void CountConsumers() {

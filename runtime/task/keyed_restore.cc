@@ -30,7 +30,15 @@ StatusOr<std::vector<uint32_t>> ColumnsOf(const SnapshotHeader& header, const Ke
   for (size_t saved = 0; saved < header.states.size(); ++saved) {
     for (uint32_t column = 0; column < layout.columns.size(); ++column) {
       if (layout.columns[column].name != header.states[saved].name) continue;
-      const std::string schema = layout.columns[column].type->schema();
+      if (layout.columns[column].kind != header.states[saved].kind) {
+        return FailedPrecondition("state \"" + header.states[saved].name + "\" of " + Where(target) + " was saved as a " + header.states[saved].kind +
+                                  " state, now it is a " + layout.columns[column].kind + " state");
+      }
+      if (const bool had_ttl = header.states[saved].options == kTtlOption; had_ttl != layout.columns[column].ttl.on()) {
+        return FailedPrecondition("state \"" + header.states[saved].name + "\" of " + Where(target) +
+                                  (had_ttl ? " was saved with a time-to-live, now it has none" : " was saved without a time-to-live, now it has one"));
+      }
+      const std::string schema = layout.columns[column].Schema();
       if (schema != header.states[saved].schema) {
         return FailedPrecondition("state \"" + header.states[saved].name + "\" of " + Where(target) + " was saved as " + header.states[saved].schema +
                                   ", now it is " + schema);
@@ -50,14 +58,15 @@ uint64_t RecordBytesMin(const RowLayout& layout) {
 }
 
 // How many rows a base has in a key group, at least: a record for each state that a key has. Nothing is verified yet, so
-// no more than fit into the blocks: a wrong number takes no memory that the right one would not.
+// no more than fit into the blocks: a wrong number takes no memory that the right one would not. Nothing is known with
+// lists and maps: a key has any number of records.
 uint64_t RowsOf(const SnapshotReader& base, uint32_t key_group, const RowLayout& layout) {
+  if (layout.has_cells) return 0;
   const SnapshotReader::KeyGroupSize size = base.SizeOf(key_group);
   return std::min(size.record_count / std::max<uint64_t>(1, base.header().states.size()), size.size_bytes / RecordBytesMin(layout));
 }
 
-Status RestoreRecords(const SnapshotReader& reader, KeyGroupRange key_groups, const std::vector<uint32_t>& column_of, const KeyedRestoreTarget& target,
-                      KeyedStateStore& store) {
+Status RestoreRecords(const SnapshotReader& reader, KeyGroupRange key_groups, const std::vector<uint32_t>& column_of, KeyedStateStore& store) {
   SnapshotReader::Cursor cursor = reader.Records(key_groups);
   while (cursor.Next()) {
     const SnapshotRecord& record = cursor.record();
@@ -65,13 +74,12 @@ Status RestoreRecords(const SnapshotReader& reader, KeyGroupRange key_groups, co
     if (column == kNoColumn) continue;
     switch (record.kind) {
       case SnapshotRecordKind::kValue:
-        RETURN_IF_ERROR(store.Restore(column, record.key, record.value));
+        RETURN_IF_ERROR(store.Restore(column, record.key, record.name_space, record.value));
         break;
       case SnapshotRecordKind::kTombstone:
-        RETURN_IF_ERROR(store.RestoreCleared(column, record.key));
-        break;
       case SnapshotRecordKind::kRangeTombstone:
-        return Corruption(Where(target) + " has no state that is cleared by range");
+        RETURN_IF_ERROR(store.RestoreCleared(column, record.key, record.name_space, record.kind == SnapshotRecordKind::kRangeTombstone));
+        break;
     }
   }
   return cursor.status();
@@ -91,10 +99,10 @@ Status RestoreKeyedState(FileSystem& file_system, const std::vector<KeyedStateHa
       const size_t index = key_group - target.key_groups.start;
       if (!begun[index]) store.Reserve(key_group, RowsOf(reader, key_group, store.layout()));
       begun[index] = true;
-      RETURN_IF_ERROR(RestoreRecords(reader, {key_group, key_group}, column_of, target, store));
+      RETURN_IF_ERROR(RestoreRecords(reader, {key_group, key_group}, column_of, store));
     }
   }
-  return Status::Ok();
+  return store.FinishRestore();
 }
 
 }  // namespace weir

@@ -39,6 +39,7 @@ OperatorChain::OperatorChain(Options options, BatchSink& tail) : options_(std::m
     if (vertex.chain[i].keyed) {
       link.keyed_state = std::make_unique<KeyedStateStore>(key_groups.start, key_groups.end, vertex.max_parallelism);
       if (options_.track_changes) link.keyed_state->TrackChanges();
+      link.keyed_state->SetProcessingTime([clock = options_.clock] { return clock->WallMillis(); });
       link.op->DeclareKeyedState(*link.keyed_state);
     }
     MetricLabels labels = options_.metric_labels;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/file_system.h"
 #include "base/metrics.h"
 #include "runtime/graph/job_graph.h"
@@ -31,6 +32,7 @@ class OperatorChain {
     bool restored = false;
     const TaskSnapshot* restored_state = nullptr;
     FileSystem* files = nullptr;
+    const Clock* clock = nullptr;             // By its wall time state expires.
     bool track_changes = false;               // Snapshots are incremental.
     MetricRegistry* metrics = nullptr;
     MetricLabels metric_labels;               // Of the task.

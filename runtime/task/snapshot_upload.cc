@@ -14,7 +14,8 @@ std::vector<SnapshotBlock> BlocksOf(const StateTombstones& cleared) {
   for (const StateTombstone& entry : cleared.entries) {
     BlockBuilder& builder = builders[entry.key_group];
     if (!builder.started()) builder.Start(entry.key_group);
-    builder.Append({entry.column, SnapshotRecordKind::kTombstone, cleared.KeyOf(entry), {}, {}});
+    const SnapshotRecordKind kind = entry.range ? SnapshotRecordKind::kRangeTombstone : SnapshotRecordKind::kTombstone;
+    builder.Append({entry.column, kind, cleared.KeyOf(entry), cleared.NameSpaceOf(entry), {}});
     if (builder.full()) blocks.push_back(builder.Finish());
   }
   for (auto& [group, builder] : builders) {

@@ -349,6 +349,7 @@ void StreamTask::Initialize() {
   chain.restored = options_.deployment.restored_checkpoint.value != 0;
   chain.restored_state = &options_.deployment.restored_state;
   chain.files = &options_.storage->files;
+  chain.clock = &options_.storage->clock;
   chain.track_changes = options_.storage->incremental.incremental;
   chain.metrics = options_.metrics;
   chain.metric_labels = options_.metric_labels;

@@ -30,7 +30,9 @@ SnapshotHeader HeaderOf(const OperatorChain::Link& link, uint32_t max_parallelis
   header.max_parallelism = max_parallelism;
   header.key_groups = key_groups;
   header.key_schema = link.description->key_schema;
-  for (const StateDeclaration& state : link.description->states) header.states.push_back({state.name, state.kind, state.schema, ""});
+  for (const StateColumn& state : link.keyed_state->layout().columns) {
+    header.states.push_back({state.name, state.kind, state.Schema(), std::string(state.ttl.on() ? kTtlOption : "")});
+  }
   return header;
 }
 
@@ -44,7 +46,7 @@ class TaskCheckpoints::BlockSink final : public SnapshotRecordSink {
         packed_{0, layout.key->type->size_bytes, layout.packed_bytes != 0 ? layout.packed_bytes - layout.key->type->size_bytes : 0} {}
 
   void Cleared(StateTombstones tombstones) override { upload_.AddCleared(operator_index_, std::move(tombstones)); }
-  void Value(uint32_t key_group, uint32_t column, std::string_view key, std::string_view value) override {
+  void Value(uint32_t key_group, uint32_t column, std::string_view key, std::string_view name_space, std::string_view value) override {
     // The walk stays in one group for long.
     if (last_ == nullptr || last_group_ != key_group) {
       last_ = &blocks_[key_group];
@@ -52,7 +54,7 @@ class TaskCheckpoints::BlockSink final : public SnapshotRecordSink {
     }
     BlockBuilder& block = *last_;
     if (!block.started()) block.Start(key_group);
-    block.Append({column, SnapshotRecordKind::kValue, key, {}, value});
+    block.Append({column, SnapshotRecordKind::kValue, key, name_space, value});
     if (block.full()) upload_.AddBlock(operator_index_, block.Finish());
   }
   PackedRun* Packed(uint32_t key_group) override {

@@ -19,6 +19,8 @@ constexpr uint32_t kDoublingSlotsMax = 2'048;
 // Reserved segments of large rows may be larger than grown ones: the fewer rows, the more their number varies.
 constexpr uint32_t kReservedSlotsMax = 1'024;
 constexpr uint32_t kReservedBytesMax = 1024 * 1024;
+// With cells a row may take 50 times as long to pass, and the rest of a segment is passed at once when it has to grow.
+constexpr uint32_t kSlotsMaxWithCells = 512;
 constexpr uint32_t kTagsBehind = 8;  // Empty ones behind the last slot, since tags are read eight at a time.
 constexpr uint32_t kDirectoryDepthMax = 17;  // Hash bits 47..63; those below are the position's.
 
@@ -73,6 +75,14 @@ void MoveRow(std::byte* target, std::byte* source, const RowLayout& layout) {
   if (layout.presence_offset != 0) std::memcpy(target + layout.presence_offset, source + layout.presence_offset, 4);
 }
 
+void DestroyRow(std::byte* content, const RowLayout& layout) {
+  layout.key->type->destroy(content, 1);
+  for (uint32_t column = 0; column < layout.columns.size(); ++column) {
+    const StateColumn& state = layout.columns[column];
+    if (layout.Present(content, column)) state.type->destroy(content + state.offset, 1);
+  }
+}
+
 // The next size of a segment with so many live rows: in small steps once it is large, so that slots are never idle in
 // number; the same size when only deleted marks filled it.
 uint32_t GrownSlots(const KeySegment& segment) {
@@ -84,8 +94,11 @@ uint32_t GrownSlots(const KeySegment& segment) {
 }  // namespace
 
 RowLayout RowLayout::For(const KeyOps& key, std::vector<StateColumn> columns) {
-  CHECK(columns.size() <= kColumnsMax);
   RowLayout layout;
+  layout.has_cells = std::any_of(columns.begin(), columns.end(), [](const StateColumn& column) { return column.is_cell(); });
+  layout.has_ttl = std::any_of(columns.begin(), columns.end(), [](const StateColumn& column) { return column.ttl.on(); });
+  CHECK(columns.size() <= (layout.has_cells ? kColumnsMaxWithCells : kColumnsMax));
+  layout.presence_mask = static_cast<uint32_t>((uint64_t{1} << columns.size()) - 1);
   layout.key = &key;
   uint32_t offset = key.type->size_bytes;
   uint32_t alignment = key.type->alignment;
@@ -94,7 +107,7 @@ RowLayout RowLayout::For(const KeyOps& key, std::vector<StateColumn> columns) {
     offset = column.offset + column.type->size_bytes;
     alignment = std::max(alignment, column.type->alignment);
   }
-  if (columns.size() != 1) {
+  if (columns.size() != 1 || layout.has_cells) {
     alignment = std::max<uint32_t>(alignment, alignof(uint32_t));
     layout.presence_offset = AlignUp(offset, alignof(uint32_t));
     offset = layout.presence_offset + sizeof(uint32_t);
@@ -102,10 +115,12 @@ RowLayout RowLayout::For(const KeyOps& key, std::vector<StateColumn> columns) {
   layout.size_bytes = AlignUp(offset, alignment);
   constexpr uint32_t kPackedBytesMin = 8;  // A reader bounds the number of records by the size of their block.
   constexpr uint32_t kPackedBytesMax = 4'096;
-  if (columns.size() == 1 && offset >= kPackedBytesMin && offset <= kPackedBytesMax && key.type->image && columns[0].type->image && columns[0].offset == key.type->size_bytes) {
+  const bool one_value = columns.size() == 1 && !layout.has_cells;
+  if (one_value && offset >= kPackedBytesMin && offset <= kPackedBytesMax && key.type->image && columns[0].type->image &&
+      columns[0].offset == key.type->size_bytes) {
     layout.packed_bytes = offset;
   }
-  layout.segment_slots_max = std::clamp(kSegmentBytesMax / std::max(1u, layout.size_bytes), 64u, kSlotsMax);
+  layout.segment_slots_max = std::clamp(kSegmentBytesMax / std::max(1u, layout.size_bytes), 64u, layout.has_cells ? kSlotsMaxWithCells : kSlotsMax);
   layout.columns = std::move(columns);
   return layout;
 }
@@ -239,22 +254,22 @@ void KeyTable::DoubleDirectory() {
 }
 
 void KeyTable::Destroy(const RowLayout& layout) {
-  for (KeySegment* segment = First(); segment != nullptr;) {
-    KeySegment* const next = Next(*segment);
-    for (uint32_t slot = 0; slot < segment->slot_end; ++slot) {
-      if (!segment->occupied(slot)) continue;
-      std::byte* const content = segment->row(slot, layout.size_bytes);
-      layout.key->type->destroy(content, 1);
-      for (uint32_t column = 0; column < layout.columns.size(); ++column) {
-        const StateColumn& state = layout.columns[column];
-        if (layout.Present(content, column)) state.type->destroy(content + state.offset, 1);
-      }
-    }
-    FreeSegment(segment);
-    segment = next;
+  while (!DestroyLast(layout)) {
   }
+}
+
+bool KeyTable::DestroyLast(const RowLayout& layout) {
+  KeySegment* const segment = directory_.back();
+  for (uint32_t slot = 0; slot < segment->slot_end; ++slot) {
+    if (segment->occupied(slot)) DestroyRow(segment->row(slot, layout.size_bytes), layout);
+  }
+  // Segments stand in the directory in their order.
+  directory_.resize(directory_.size() - (uint64_t{1} << (63 - directory_shift_ - segment->depth)));
+  FreeSegment(segment);
+  if (!directory_.empty()) return false;
   directory_.assign(1, &no_segment);
   directory_shift_ = 63;
+  return true;
 }
 
 }  // namespace weir

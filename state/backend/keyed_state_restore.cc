@@ -25,7 +25,7 @@ Status DecodeWhole(const TypeInfo& type, bool copied, std::string_view bytes, st
 }  // namespace
 
 void KeyedStateStore::Reserve(uint32_t key_group, uint64_t rows) {
-  CHECK(!walking_);
+  CHECK(!snapshotting());
   CHECK(key_group >= groups_.start() && key_group - groups_.start() < tables_.size());
   KeyTable& table = tables_[key_group - groups_.start()];
   if (table.size() > 0) return;
@@ -37,7 +37,7 @@ void KeyedStateStore::Reserve(uint32_t key_group, uint64_t rows) {
 
 // Decodes the key into the room and makes it current. On an error nothing is left constructed.
 Status KeyedStateStore::SelectDecoded(uint32_t column, std::string_view key) {
-  CHECK(!walking_);
+  CHECK(!snapshotting());
   if (column >= layout_.columns.size()) return Corruption("snapshot names an unknown state, index=" + std::to_string(column));
   if (restore_room_ == nullptr) restore_room_ = std::make_unique<RestoreRoom>(layout_);
   std::byte* const decoded = restore_room_->key();
@@ -56,16 +56,22 @@ Status KeyedStateStore::SelectDecoded(uint32_t column, std::string_view key) {
   return Status::Ok();
 }
 
-Status KeyedStateStore::Restore(uint32_t column, std::string_view key, std::string_view value) {
+Status KeyedStateStore::Restore(uint32_t column, std::string_view key, std::string_view name_space, std::string_view value) {
   if (Status status = SelectDecoded(column, key); !status.ok()) return status;
   const StateColumn& state = layout_.columns[column];
+  if (state.is_cell()) {
+    Status status = RestoreUnit(column, name_space, value);
+    layout_.key->type->destroy(restore_room_->key(), 1);
+    ForgetKey();
+    return status;
+  }
   if (!HasRow()) {
     PlaceRow();
     layout_.key->type->move_construct(row_, restore_room_->key(), 1);
     if (layout_.presence_offset != 0) std::memset(row_ + layout_.presence_offset, 0, 4);
   } else {
     if (layout_.Present(row_, column)) state.type->destroy(row_ + state.offset, 1);
-    if (tracking_) segment_->tags[slot_] |= dirty_bit_;
+    if (marks_.tracking) segment_->tags[slot_] |= marks_.dirty;
   }
   layout_.key->type->destroy(restore_room_->key(), 1);
   Status status = DecodeWhole(*state.type, restore_room_->column_copied(column), value, row_ + state.offset);
@@ -75,21 +81,28 @@ Status KeyedStateStore::Restore(uint32_t column, std::string_view key, std::stri
   } else if (layout_.presence_offset != 0) {
     MarkPresent(column);
   }
-  Select(KeySegment::kNone);
+  ForgetKey();
   return status;
 }
 
-Status KeyedStateStore::RestoreCleared(uint32_t column, std::string_view key) {
+Status KeyedStateStore::RestoreCleared(uint32_t column, std::string_view key, std::string_view name_space, bool range) {
   if (Status status = SelectDecoded(column, key); !status.ok()) return status;
   layout_.key->type->destroy(restore_room_->key(), 1);
+  const StateColumn& state = layout_.columns[column];
+  Status status;
   // Not remembered for the next delta: a full snapshot comes first.
-  if (HasValue(column)) {
-    const StateColumn& state = layout_.columns[column];
+  if (state.is_cell()) {
+    status = RestoreUnitCleared(column, name_space, range);
+  } else if (HasValue(column)) {
     state.type->destroy(row_ + state.offset, 1);
     ForgetValue(column);
   }
-  Select(KeySegment::kNone);
-  return Status::Ok();
+  ForgetKey();
+  return status;
+}
+
+Status KeyedStateStore::FinishRestore() const {
+  return incomplete_lists_ == 0 ? Status::Ok() : Corruption("a list in a snapshot lacks a part");
 }
 
 }  // namespace weir

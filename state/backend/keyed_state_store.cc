@@ -1,27 +1,20 @@
 #include <weir/state/keyed_state_store.h>
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
 #include "base/check.h"
+#include "state/backend/encoded.h"
 #include "state/backend/restore_room.h"
 
 namespace weir {
-namespace {
-
-// The encoding of one value: its memory when that is the same, else made in `buffer`.
-std::string_view Encoded(const TypeInfo& type, const std::byte* value, ByteWriter& buffer) {
-  if (type.image) return {reinterpret_cast<const char*>(value), type.size_bytes};
-  buffer.Clear();
-  type.encode(value, 1, buffer);
-  return buffer.view();
-}
-
-}  // namespace
 
 KeyedStateStore::KeyedStateStore(uint32_t key_group_start, uint32_t key_group_end, uint32_t max_parallelism)
-    : tables_(key_group_end - key_group_start + 1), groups_(key_group_start, key_group_end, max_parallelism, tables_.data()) {
+    : tables_(key_group_end - key_group_start + 1),
+      groups_(key_group_start, key_group_end, max_parallelism, tables_.data()),
+      now_ms_([] { return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count(); }) {
   CHECK(key_group_start <= key_group_end);
   CHECK(key_group_end < max_parallelism);
 }
@@ -33,6 +26,7 @@ KeyedStateStore::~KeyedStateStore() {
 void KeyedStateStore::SetLayout(const KeyOps& key, std::vector<StateColumn> columns) {
   CHECK(layout_.key == nullptr);
   layout_ = RowLayout::For(key, std::move(columns));
+  cleanups_.resize(layout_.columns.size());
 }
 
 void KeyGroupTables::DieOfForeignKeyGroup(uint32_t key_group, uint32_t start, uint32_t count) {
@@ -44,62 +38,61 @@ void KeyedStateStore::PlaceRow() {
   const uint32_t group_index = KeyGroup(hash_) - groups_.start();
   while ((slot_ = KeyTable::TryInsert(*segment_, hash_, 0)) == KeySegment::kNone) {
     // The segment under the cursor may not move its rows: its rest is written first.
-    if (walking_ && segment_ == cursor_segment_) FinishSegment();
+    if (snapshotting() && segment_ == cursor_segment_) FinishSegment();
     tables_[group_index].Grow(hash_, layout_);
     ++moves_;
     segment_ = &tables_[group_index].Segment(hash_);
   }
-  uint16_t& tag = segment_->tags[slot_];
-  if (tracking_) tag |= dirty_bit_;
-  // A row born ahead of the cursor is not part of the running full snapshot.
-  if (walking_ && kind_ == SnapshotKind::kFull && AheadOfCursor(group_index, *segment_, slot_)) tag |= walk_bit_;
+  segment_->tags[slot_] |= marks_.Born(marks_.walking == SnapshotWalk::kFull && AheadOfCursor(group_index, *segment_, slot_));
   Select(slot_);
 }
 
 void KeyedStateStore::InsertRow() {
   PlaceRow();
   layout_.key->type->copy_construct(row_, key_, 1);
-  if (layout_.presence_offset != 0) std::memset(row_ + layout_.presence_offset, 0, 4);
+  if (layout_.presence_offset == 0) return;
+  uint32_t presence = 0;
+  if (layout_.has_cells) presence = uint32_t{segment_->tags[slot_]} << RowLayout::kValueBitsShift & RowLayout::kValueBits;
+  std::memcpy(row_ + layout_.presence_offset, &presence, sizeof(presence));
+}
+
+uint32_t KeyedStateStore::Presence() const {
+  uint32_t presence;
+  std::memcpy(&presence, row_ + layout_.presence_offset, sizeof(presence));
+  return presence;
 }
 
 bool KeyedStateStore::MarkPresent(uint32_t column) {
-  std::byte* const row = CurrentRow();
-  uint32_t presence;
-  std::memcpy(&presence, row + layout_.presence_offset, 4);
-  const bool was_present = (presence >> column) & 1;
-  presence |= 1u << column;
-  std::memcpy(row + layout_.presence_offset, &presence, 4);
-  return was_present;
+  const uint32_t before = Presence();
+  uint32_t presence = before | (1u << column);
+  if (layout_.has_cells && marks_.tracking) presence |= uint32_t{marks_.dirty} << RowLayout::kValueBitsShift;
+  std::memcpy(row_ + layout_.presence_offset, &presence, sizeof(presence));
+  return (before >> column) & 1;
 }
 
 void KeyedStateStore::ClearValue(uint32_t column) {
   if (!HasValue(column)) return;
-  if (walking_) SaveBeforeWrite();
-  if (tracking_) RememberCleared(column);
+  if (snapshotting()) SaveBeforeWrite();
+  if (marks_.tracking) RememberCleared(column, /*range=*/false, {});
   const StateColumn& state = layout_.columns[column];
-  state.type->destroy(CurrentRow() + state.offset, 1);
+  state.type->destroy(row_ + state.offset, 1);
   ForgetValue(column);
 }
 
 void KeyedStateStore::ForgetValue(uint32_t column) {
-  std::byte* const row = CurrentRow();
   uint32_t presence = 0;
   if (layout_.presence_offset != 0) {
-    std::memcpy(&presence, row + layout_.presence_offset, 4);
-    presence &= ~(1u << column);
-    std::memcpy(row + layout_.presence_offset, &presence, 4);
+    presence = Presence() & ~(1u << column);
+    std::memcpy(row_ + layout_.presence_offset, &presence, sizeof(presence));
   }
-  if (presence == 0) {
-    layout_.key->type->destroy(row, 1);
-    KeyTable::Erase(*segment_, slot_);
-    Select(KeySegment::kNone);
-  }
+  if ((presence & layout_.presence_mask) != 0) return;
+  layout_.key->type->destroy(row_, 1);
+  KeyTable::Erase(*segment_, slot_);
+  Select(KeySegment::kNone);
 }
 
-void KeyedStateStore::RememberCleared(uint32_t column) {
-  const std::string_view key = Encoded(*layout_.key->type, CurrentRow(), key_bytes_);
-  cleared_.entries.push_back({KeyGroup(hash_), column, cleared_.keys.size(), key.size()});
-  cleared_.keys.append(key);
+void KeyedStateStore::RememberCleared(uint32_t column, bool range, std::string_view name_space) {
+  cleared_.Add(KeyGroup(hash_), column, range, Encoded(*layout_.key->type, row_, key_bytes_), name_space);
 }
 
 void KeyedStateStore::ForEachKey(const std::function<void(const void* key)>& visit) {
@@ -115,7 +108,7 @@ void KeyedStateStore::ForEachKey(const std::function<void(const void* key)>& vis
       }
     }
   }
-  Select(KeySegment::kNone);
+  ForgetKey();
 }
 
 uint64_t KeyedStateStore::row_count() const {
@@ -125,7 +118,7 @@ uint64_t KeyedStateStore::row_count() const {
 }
 
 size_t KeyedStateStore::memory_bytes() const {
-  size_t sum = cleared_.entries.capacity() * sizeof(StateTombstone) + cleared_.keys.capacity();
+  size_t sum = cleared_.entries.capacity() * sizeof(StateTombstone) + cleared_.bytes.capacity();
   for (const KeyTable& table : tables_) sum += table.allocated_bytes(layout_.size_bytes);
   return sum;
 }
@@ -137,29 +130,29 @@ bool KeyedStateStore::AheadOfCursor(uint32_t group_index, const KeySegment& segm
 }
 
 void KeyedStateStore::BeginSnapshot(SnapshotKind kind, SnapshotRecordSink& sink) {
-  CHECK(!walking_);
-  CHECK(kind == SnapshotKind::kFull || tracking_);
-  walking_ = true;
+  CHECK(!snapshotting());
+  CHECK(kind == SnapshotKind::kFull || marks_.tracking);
+  CHECK(incomplete_lists_ == 0);
   run_ = nullptr;
-  kind_ = kind;
+  marks_.walking = kind == SnapshotKind::kFull ? SnapshotWalk::kFull : SnapshotWalk::kDelta;
   sink_ = &sink;
+  if (layout_.has_ttl) barrier_ms_ = NowMs();
   cursor_group_ = 0;
   cursor_segment_ = tables_[0].First();
   cursor_slot_ = 0;
   StateTombstones cleared = std::exchange(cleared_, {});
   if (kind == SnapshotKind::kFull) return;
-  std::swap(dirty_bit_, walk_bit_);
+  std::swap(marks_.dirty, marks_.walk);
   sink.Cleared(std::move(cleared));
 }
 
 void KeyedStateStore::SaveBeforeWrite() {
+  if (layout_.has_cells) return SaveValuesBesideCells();
   const uint32_t group_index = KeyGroup(hash_) - groups_.start();
   const uint16_t tag = segment_->tags[slot_];
-  const bool marked = (tag & walk_bit_) != 0;
-  const bool needed = kind_ == SnapshotKind::kDelta ? marked : !marked && AheadOfCursor(group_index, *segment_, slot_);
-  if (!needed) return;
+  if (!marks_.NeedSaving(tag, AheadOfCursor(group_index, *segment_, slot_))) return;
   WriteRow(group_index, *segment_, slot_);
-  segment_->tags[slot_] = tag ^ walk_bit_;
+  segment_->tags[slot_] = tag ^ marks_.walk;
 }
 
 void KeyedStateStore::WriteRow(uint32_t group_index, const KeySegment& segment, uint32_t slot) {
@@ -167,10 +160,11 @@ void KeyedStateStore::WriteRow(uint32_t group_index, const KeySegment& segment, 
   if (layout_.packed_bytes != 0 && WritePacked(group_index, row)) return;
   const std::string_view key = Encoded(*layout_.key->type, row, key_bytes_);
   for (uint32_t column = 0; column < layout_.columns.size(); ++column) {
-    if (!layout_.Present(row, column)) continue;
     const StateColumn& state = layout_.columns[column];
+    if (!layout_.Present(row, column) || state.is_cell()) continue;
+    if (state.ttl.on() && *reinterpret_cast<const int64_t*>(row + state.offset) <= ExpiredUntil(column)) continue;
     const std::string_view value = Encoded(*state.type, row + state.offset, value_bytes_);
-    sink_->Value(groups_.start() + group_index, column, key, value);
+    sink_->Value(groups_.start() + group_index, column, key, {}, value);
     slice_bytes_ += key.size() + value.size();
   }
 }
@@ -196,10 +190,12 @@ bool KeyedStateStore::WritePacked(uint32_t group_index, const std::byte* row) {
 void KeyedStateStore::PassSlot() {
   uint16_t& tag = cursor_segment_->tags[cursor_slot_];
   if ((tag & KeySegment::kOccupied) != 0) {
-    const bool marked = (tag & walk_bit_) != 0;
-    if (marked == (kind_ == SnapshotKind::kDelta)) WriteRow(cursor_group_, *cursor_segment_, cursor_slot_);
-    tag &= static_cast<uint16_t>(~walk_bit_);
-    if (kind_ == SnapshotKind::kFull) tag = static_cast<uint16_t>(marked ? tag | dirty_bit_ : tag & ~dirty_bit_);
+    if (layout_.has_cells) {
+      PassRowWithCells();
+    } else if (marks_.NeedWriting(tag)) {
+      WriteRow(cursor_group_, *cursor_segment_, cursor_slot_);
+    }
+    tag = marks_.Passed(tag);
   }
   ++cursor_slot_;
 }
@@ -219,7 +215,7 @@ void KeyedStateStore::FinishSegment() {
 // Slots that a delta does not need, many at a time: a change of 1 % is found at the speed of memory. Yields how many.
 size_t KeyedStateStore::SkipUnmarked() {
   constexpr uint32_t kTagsPerStep = 16;
-  const uint64_t marks = 0x0001'0001'0001'0001ULL * walk_bit_;
+  const uint64_t marks = 0x0001'0001'0001'0001ULL * marks_.walk;
   const uint32_t begin = cursor_slot_;
   while (cursor_slot_ + kTagsPerStep <= cursor_segment_->slot_end) {
     uint64_t words[kTagsPerStep / 4];
@@ -231,18 +227,25 @@ size_t KeyedStateStore::SkipUnmarked() {
 }
 
 bool KeyedStateStore::WriteSlice(size_t bytes_max) {
-  CHECK(walking_);
+  CHECK(snapshotting());
   slice_bytes_ = 0;
   size_t scanned = 0;
   for (; cursor_group_ < tables_.size(); NextSegment()) {
     while (cursor_slot_ < cursor_segment_->slot_end) {
       // Slots without a record cost time too: a slice is bounded in both.
       if (slice_bytes_ >= bytes_max || ++scanned > bytes_max) return false;
-      if (kind_ == SnapshotKind::kDelta) scanned += SkipUnmarked();
+      if (!open_cells_.empty()) [[unlikely]] {
+        WalkOpenCell(bytes_max - slice_bytes_);
+        continue;
+      }
+      if (marks_.walking == SnapshotWalk::kDelta) scanned += SkipUnmarked();
       if (cursor_slot_ < cursor_segment_->slot_end) PassSlot();
     }
   }
-  walking_ = false;
+  for (; !open_cells_.empty(); WalkOpenCell(bytes_max - slice_bytes_)) {
+    if (slice_bytes_ >= bytes_max) return false;
+  }
+  marks_.walking = SnapshotWalk::kNone;
   sink_ = nullptr;
   return true;
 }

@@ -1,4 +1,8 @@
-#include <weir/state/value_state.h>
+#include <weir/state/state_handle.h>
+
+#include <algorithm>
+#include <functional>
+#include <stdexcept>
 
 namespace weir {
 namespace {
@@ -6,14 +10,25 @@ namespace {
 // The innermost open scope of this thread. Handles are made deep inside user constructors: no argument reaches them.
 thread_local StateHandleScope* current_scope = nullptr;
 
+// What handles stand on before they are bound: no key is ever current. Nothing changes it, so threads may share it.
+KeyedStateStore& NoStore() {
+  static KeyedStateStore none(0, 0, 1);
+  return none;
+}
+
 }  // namespace
 
-StateHandle::StateHandle(Declaration declaration) : declaration_(std::move(declaration)) {
+StateHandle::StateHandle(StateColumn declaration) : declaration_(std::move(declaration)), store_(&NoStore()) {
   if (current_scope != nullptr) current_scope->seen_.push_back(this);
 }
 
-StateHandle::StateHandle(const StateHandle& other) : declaration_(other.declaration_) {
+StateHandle::StateHandle(const StateHandle& other) : declaration_(other.declaration_), store_(&NoStore()) {
   if (current_scope != nullptr) current_scope->seen_.push_back(this);
+}
+
+void StateHandle::ThrowOutsideOfKey() const {
+  throw std::logic_error("state \"" + declaration_.name +
+                         "\" is used where no key is current: keyed state is there only in functions on a KeyedStream, while they process a record");
 }
 
 StateHandleScope::StateHandleScope() : outer_(std::exchange(current_scope, this)) {}

@@ -35,14 +35,24 @@ struct MergedGroup {
   Status Read(const std::vector<SnapshotReader>& snapshots, uint32_t key_group) {
     for (const SnapshotReader& snapshot : snapshots) RETURN_IF_ERROR(snapshot.ReadKeyGroup(key_group, content));
     newest.reserve(content.records.size());
+    std::unordered_map<Unit, const SnapshotRecord*, UnitHash> cleared;  // By state and key: the newest range over all of its units.
     for (const SnapshotRecord& record : content.records) {
-      if (record.kind == SnapshotRecordKind::kRangeTombstone) {
+      if (record.kind != SnapshotRecordKind::kRangeTombstone) {
+        newest.insert_or_assign(Unit{record.state_index, record.key, record.name_space}, &record);
+      } else if (!record.key.empty() && record.name_space.empty()) {
+        cleared.insert_or_assign(Unit{record.state_index, record.key, {}}, &record);
+      } else {
         std::erase_if(newest, [&](const auto& entry) { return Covers(record, entry.first); });
         ranges.push_back(&record);
-      } else {
-        newest.insert_or_assign(Unit{record.state_index, record.key, record.name_space}, &record);
       }
     }
+    if (cleared.empty()) return Status::Ok();
+    // A key may be cleared many times: its units are looked at once. Records stand in their order in memory.
+    std::erase_if(newest, [&](const auto& entry) {
+      const auto found = cleared.find(Unit{entry.first.state_index, entry.first.key, {}});
+      return found != cleared.end() && entry.second < found->second;
+    });
+    for (const auto& [unit, range] : cleared) ranges.push_back(range);
     return Status::Ok();
   }
 };

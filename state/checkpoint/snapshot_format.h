@@ -26,6 +26,9 @@ inline constexpr size_t kSnapshotRecordBytesMin = 4;  // A tombstone of an empty
 inline constexpr size_t kSnapshotIndexEntryBytes = 20;
 inline constexpr uint64_t kSnapshotBlockBytesMax = uint64_t{1} << 31;
 
+// The options of a state with a time-to-live: the time of last access is part of its bytes.
+inline constexpr std::string_view kTtlOption = "ttl";
+
 // One state of an operator as its snapshot describes it (R22, R26).
 struct SnapshotState {
   std::string name;

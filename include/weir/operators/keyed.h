@@ -15,7 +15,7 @@ namespace weir::internal {
 template <class K>
 void DeclareColumns(KeyedStateStore& store, const std::vector<StateHandle*>& handles) {
   std::vector<StateColumn> columns;
-  for (const StateHandle* handle : handles) columns.push_back({handle->declaration().name, handle->declaration().type});
+  for (const StateHandle* handle : handles) columns.push_back(handle->declaration());
   store.SetLayout(KeyOpsOf<K>(), std::move(columns));
   for (uint32_t i = 0; i < handles.size(); ++i) handles[i]->Bind(store, i);
 }
@@ -40,6 +40,12 @@ void ForEachKeyedRow(RecordBatch& batch, KeyedStateStore& store, Selector& selec
     const uint32_t end = std::min(count, from + kGroup);
     for (uint32_t i = from; i < end; ++i) KeyedStateStore::PrefetchRow(row_bytes, hashes[i], hints[i % kRing]);
   };
+  // Also when `body` throws: no state may be used behind the last row.
+  const struct ForgetKeyAtEnd {
+    KeyedStateStore& store;
+    const uint32_t count;
+    ~ForgetKeyAtEnd() { store.EndBatch(count); }
+  } at_end{store, count};
   fetch_tags(0);
   fetch_tags(kGroup);
   fetch_rows(0);
@@ -101,6 +107,7 @@ class KeyedProcessOperator final : public Operator {
     out_->ClearTimestamp();
     store_->ForEachKey([&](const void* key) {
       const K current = *static_cast<const K*>(key);  // Clearing its state destroys the key in the table.
+      store_->KeepKey(current);
       context.Set(current, std::nullopt);
       function_.F::Finish(context, collector);
     });

@@ -15,22 +15,39 @@
 #include <vector>
 
 #include <weir/core/type_info.h>
+#include <weir/state/ttl_settings.h>
 
 namespace weir {
 
+class StateCell;
+
 struct StateColumn {
   std::string name;
-  const TypeInfo* type = nullptr;
-  uint32_t offset = 0;  // In the row.
+  const TypeInfo* type = nullptr;  // Of what stands in the row: the value; of a list or map, a pointer to its cell.
+  uint32_t offset = 0;             // In the row.
+  std::string kind = "value";      // As in a snapshot's header.
+  std::string (*schema_of)() = nullptr;                     // Null: that of the type.
+  std::unique_ptr<StateCell> (*make_cell)() = nullptr;      // Of lists and maps.
+  TtlSettings ttl = {};
+
+  std::string Schema() const { return schema_of != nullptr ? schema_of() : type->schema(); }
+  bool is_cell() const { return make_cell != nullptr; }
 };
 
-// [key][values of all columns][presence bits, one uint32], aligned for the strictest of them. With a single column a
-// row exists only while its value does, and there are no presence bits.
+// [key][values of all columns][presence bits, one uint32], aligned for the strictest of them. With a single column that is
+// a value, a row exists only while its value does, and there are no presence bits. Beside cells the values of a row have
+// bits D and W of their own, which follow the presence bits.
 struct RowLayout {
   static constexpr uint32_t kColumnsMax = 32;
+  static constexpr uint32_t kColumnsMaxWithCells = 30;
+  static constexpr uint32_t kValueBitsShift = 17;  // From the snapshot bits of a tag to those of a row's values.
+  static constexpr uint32_t kValueBits = 3u << 30;
   const KeyOps* key = nullptr;
   std::vector<StateColumn> columns;
-  uint32_t presence_offset = 0;  // 0 = a single column.
+  bool has_cells = false;
+  bool has_ttl = false;
+  uint32_t presence_offset = 0;  // 0 = a single column, a value.
+  uint32_t presence_mask = 0;    // The presence bits, without those of the snapshots.
   uint32_t size_bytes = 0;
   uint32_t packed_bytes = 0;       // Of key and value where a row begins with their encodings; 0 = it does not.
   uint32_t segment_slots_max = 0;  // A segment that large is split instead of grown.
@@ -138,6 +155,8 @@ class KeyTable {
   // The caller destroyed the row's content.
   static void Erase(KeySegment& segment, uint32_t slot);
   void Destroy(const RowLayout& layout);
+  // Destroys the last segment; true when it was the only one. Then, and only then, the table can be used again.
+  bool DestroyLast(const RowLayout& layout);
 
  private:
   KeySegment* MakeFrom(KeySegment& old, uint32_t depth, uint64_t first_prefix, uint32_t slots, const RowLayout& layout);

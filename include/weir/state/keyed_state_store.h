@@ -3,6 +3,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -10,39 +11,12 @@
 
 #include <weir/core/status.h>
 #include <weir/state/key_table.h>
-#include <weir/state/packed_run.h>
+#include <weir/state/map_cell.h>
+#include <weir/state/snapshot_marks.h>
+#include <weir/state/snapshot_sink.h>
+#include <weir/state/state_cell.h>
 
 namespace weir {
-
-// One cleared value, to be written into a delta.
-struct StateTombstone {
-  uint32_t key_group = 0;
-  uint32_t column = 0;
-  uint64_t key_begin = 0;  // In StateTombstones::keys.
-  uint64_t key_size = 0;
-};
-
-// Values cleared between two barriers, oldest first; keys are encoded.
-struct StateTombstones {
-  std::vector<StateTombstone> entries;
-  std::string keys;
-  std::string_view KeyOf(const StateTombstone& entry) const { return std::string_view(keys).substr(entry.key_begin, entry.key_size); }
-};
-
-// Receives what a snapshot walk serializes. Thread: task.
-class SnapshotRecordSink {
- public:
-  virtual ~SnapshotRecordSink() = default;
-  // Of a delta, once, before any value: a value that comes later for the same key is newer.
-  virtual void Cleared(StateTombstones tombstones) = 0;
-  virtual void Value(uint32_t key_group, uint32_t column, std::string_view key, std::string_view value) = 0;
-  // Of a layout with `packed_bytes`, instead of Value: room for at least one record of the group, until the next call.
-  // Null: this sink takes all records as values.
-  virtual PackedRun* Packed(uint32_t key_group) {
-    (void)key_group;
-    return nullptr;
-  }
-};
 
 // Where the table of a hash is. A small value; the tables belong to a KeyedStateStore.
 class KeyGroupTables {
@@ -77,12 +51,9 @@ class KeyGroupTables {
 
 // Owns the rows of a key-group range. Thread: task. Snapshots are cooperative (docs/architecture.md): beginning one is
 // O(1); WriteSlice is called between batches until it returns true; a write to a row that the snapshot still needs
-// serializes the old row first.
-//
-// Two bits of each tag serve them. D: written since the last barrier. W: clear between snapshots; during a delta, still
-// to be written; during a full snapshot, ahead of the cursor, written already (or born since). The barrier of a delta
-// swaps the meaning of the two. A full snapshot does not: ahead of its cursor D is stale, and the cursor does D := W,
-// W := 0 as it passes.
+// serializes the old row first. Two bits of each tag serve them (SnapshotMarks). Lists and maps are cells, whose units have
+// such bits too; then the values of a row share bits of their own, and the tag tells whether any of all these is set. A
+// cell with many units is opened as the cursor passes its row, and written in slices like everything else.
 class KeyedStateStore {
  public:
   enum class SnapshotKind : uint8_t {
@@ -99,7 +70,10 @@ class KeyedStateStore {
   void SetLayout(const KeyOps& key, std::vector<StateColumn> columns);
   const RowLayout& layout() const { return layout_; }
   // Before any key is set: keeps what deltas need. Without it only full snapshots are possible.
-  void TrackChanges() { tracking_ = true; }
+  void TrackChanges() { marks_.tracking = true; }
+  // Before any key is set: the time by which state expires, in ms. The system's unless this is called.
+  void SetProcessingTime(std::function<int64_t()> now_ms) { now_ms_ = std::move(now_ms); }
+  int64_t NowMs() const { return now_ms_(); }
 
   uint32_t KeyGroup(uint64_t hash) const { return groups_.Of(hash); }
   KeyTable& Table(uint64_t hash) { return groups_.Table(hash); }
@@ -140,6 +114,24 @@ class KeyedStateStore {
     const bool found = hint.segment->occupied(hint.slot) && *reinterpret_cast<const K*>(row_) == key;
     if (!found) [[unlikely]] Find(key);
   }
+  // The current key is `key`, its equal, from here on: for one that stands in its row, which may go. It must outlive its
+  // being current.
+  template <class K>
+  void KeepKey(const K& key) {
+    key_ = &key;
+  }
+  // From here on no key is current: no state can be written, and none is there.
+  void ForgetKey() {
+    key_ = nullptr;
+    Select(KeySegment::kNone);
+    if (!dying_.empty()) [[unlikely]] DestroySomeCells();
+  }
+  // The same, behind a batch of so many records.
+  void EndBatch(uint32_t record_count) {
+    if (layout_.has_ttl) [[unlikely]] CleanUpAfter(record_count);
+    ForgetKey();
+  }
+  bool HasKey() const { return key_ != nullptr; }
   bool HasRow() const { return row_ != nullptr; }
   std::byte* CurrentRow() { return row_; }
   bool HasValue(uint32_t column) { return HasRow() && layout_.Present(CurrentRow(), column); }
@@ -153,9 +145,9 @@ class KeyedStateStore {
         return CurrentRow() + layout_.columns[column].offset;
       }
     } else {
-      if (walking_) [[unlikely]] SaveBeforeWrite();
+      if (snapshotting()) [[unlikely]] SaveBeforeWrite();
       uint16_t& tag = segment_->tags[slot_];
-      if (tracking_ && (tag & dirty_bit_) == 0) tag |= dirty_bit_;
+      if (marks_.tracking && (tag & marks_.dirty) == 0) tag |= marks_.dirty;
     }
     // A single column is there whenever its row is.
     constructed = layout_.presence_offset == 0 || MarkPresent(column);
@@ -163,11 +155,40 @@ class KeyedStateStore {
   }
   void ClearValue(uint32_t column);
 
+  // ---- Lists and maps of the current key ----
+  // Requires of all: a key is current, `column` holds cells. The current key's cell, null when it has none.
+  StateCell* FindCell(uint32_t column) { return HasValue(column) ? *CellAt(column) : nullptr; }
+  // The same, made when absent; one of its units is about to be written. An empty cell must not stay.
+  StateCell& CellForWrite(uint32_t column);
+  // Before an existing unit of a cell from CellForWrite changes.
+  void BeginUnitWrite(uint32_t column, StateCell& cell, const CellUnit& unit) {
+    if (snapshotting()) [[unlikely]] SaveUnit(column, cell, unit);
+    if (marks_.tracking) *unit.bits |= marks_.dirty;
+  }
+  // A new entry in a cell from CellForWrite; the caller constructs key and value.
+  CellUnit InsertEntry(uint32_t column, MapCell& cell, const void* key);
+  // Removes an entry of the current key's cell, and the cell with its last one.
+  void RemoveEntry(uint32_t column, MapCell& cell, const CellUnit& unit);
+  // To the list of the current key; `element` is encoded.
+  void AppendElement(uint32_t column, std::string_view element);
+  void ClearCell(uint32_t column);
+  // Instead of what is there. Requires: `cell` is not empty and has no bits set.
+  void ReplaceList(uint32_t column, std::unique_ptr<StateCell> cell);
+  // Before an access to a state with a time-to-live: looks at some units of other keys and clears what has expired.
+  void CleanUpOnAccess(uint32_t column) {
+    if (const uint32_t units = layout_.columns[column].ttl.cleanup_units; units != 0) CleanUp(column, units);
+  }
+  // For encoding keys, entries and elements. One at a time.
+  ByteWriter& Scratch() {
+    scratch_.Clear();
+    return scratch_;
+  }
+
   // ---- All keys ----
-  // Calls visit(key) for each live key, with that key current.
+  // Calls visit(key) for each live key, with that key current. A visit that clears and then writes calls KeepKey before.
   void ForEachKey(const std::function<void(const void* key)>& visit);
   uint64_t row_count() const;
-  size_t memory_bytes() const;
+  size_t memory_bytes() const;  // Without what values and cells own on the heap.
 
   // ---- Snapshot and restore ----
   // Requires: no walk is running; for kDelta, TrackChanges, and a snapshot was begun before. `sink` lives until WriteSlice
@@ -175,15 +196,17 @@ class KeyedStateStore {
   void BeginSnapshot(SnapshotKind kind, SnapshotRecordSink& sink);
   // Serializes about `bytes_max` bytes; true when the snapshot is complete.
   bool WriteSlice(size_t bytes_max);
-  bool snapshotting() const { return walking_; }
+  bool snapshotting() const { return marks_.walking != SnapshotWalk::kNone; }
   // Before a base with so many rows of the key group is restored: makes their table at once, and voids hints. `rows` is
   // what memory is taken for: the caller bounds it. Nothing happens when the group has rows. Requires: the group is in the
   // range, no walk is running.
   void Reserve(uint32_t key_group, uint64_t rows);
-  // Records of snapshots, oldest first; the next snapshot must be a full one. kCorruption when one does not decode: what
-  // was restored so far is of no use then.
-  Status Restore(uint32_t column, std::string_view key, std::string_view value);
-  Status RestoreCleared(uint32_t column, std::string_view key);
+  // Records of snapshots, oldest first, then FinishRestore; the next snapshot must be a full one. kCorruption when one does
+  // not decode, or part of a list is missing: what was restored so far is of no use then.
+  Status Restore(uint32_t column, std::string_view key, std::string_view name_space, std::string_view value);
+  // One unit; or all of the key whose name space begins with `name_space`, which is empty for lists and maps.
+  Status RestoreCleared(uint32_t column, std::string_view key, std::string_view name_space, bool range);
+  Status FinishRestore() const;
 
  private:
   friend class KeyedStateStorePeer;  // Of tests: sets the bits.
@@ -200,10 +223,11 @@ class KeyedStateStore {
   void InsertRow();
   void PlaceRow();                    // Without its content.
   bool MarkPresent(uint32_t column);  // Whether it was present before.
-  void SaveBeforeWrite();
-  void RememberCleared(uint32_t column);
+  uint32_t Presence() const;
   void ForgetValue(uint32_t column);  // Destroyed before; the row goes with its last value.
-  void WriteRow(uint32_t group_index, const KeySegment& segment, uint32_t slot);
+  void SaveBeforeWrite();
+  void RememberCleared(uint32_t column, bool range, std::string_view name_space);
+  void WriteRow(uint32_t group_index, const KeySegment& segment, uint32_t slot);  // Its values.
   bool WritePacked(uint32_t group_index, const std::byte* row);
   void PassSlot();
   void FinishSegment();
@@ -212,9 +236,44 @@ class KeyedStateStore {
   bool AheadOfCursor(uint32_t group_index, const KeySegment& segment, uint32_t slot) const;
   Status SelectDecoded(uint32_t column, std::string_view key);
 
+  // ---- Cells: keyed_state_cells.cc ----
+  StateCell** CellAt(uint32_t column) { return reinterpret_cast<StateCell**>(row_ + layout_.columns[column].offset); }
+  bool RowIsAhead() const { return AheadOfCursor(KeyGroup(hash_) - groups_.start(), *segment_, slot_); }
+  // Whether a unit of the current key's cell is ahead of the running full walk.
+  bool UnitIsAhead(StateCell& cell, const CellUnit& unit);
+  void SaveValuesBesideCells();
+  void SaveUnit(uint32_t column, StateCell& cell, const CellUnit& unit);
+  void SaveAndDropCell(uint32_t column);  // The row goes with its last column.
+  void PassRowWithCells();
+  StateCell& PlaceCell(uint32_t column, std::unique_ptr<StateCell> cell);
+  void PassSmallCell(uint32_t key_group, uint32_t column, std::string_view key, StateCell& cell);
+  OpenCell& Open(uint32_t key_group, uint32_t column, std::string_view key, StateCell& cell);
+  void WalkOpenCell(size_t work_max);
+  void DestroySomeCells();
+  UnitWriter WriterFor(uint32_t key_group, uint32_t column, std::string_view key);
+
+  // ---- Time-to-live: keyed_state_ttl.cc ----
+  // Where a round over the units of one state stands. Rows may have moved since: then it misses some.
+  struct CleanupPosition {
+    uint32_t group_index = 0;
+    uint64_t prefix = 0;  // Of the segment.
+    uint32_t slot = 0;
+    uint64_t entry_prefix = 0;  // Within a map.
+    uint32_t entry_index = UINT32_MAX;
+  };
+  // Units of a full snapshot that were last accessed until then are left out.
+  int64_t ExpiredUntil(uint32_t column) const;
+  void CleanUp(uint32_t column, uint32_t units);
+  void CleanUpAfter(uint32_t record_count);
+  bool SelectNext(CleanupPosition& at, const std::byte* but_row);
+  uint32_t CleanUpMap(uint32_t column, CleanupPosition& at, int64_t expired_until_ms, uint32_t units);
+
+  Status RestoreUnit(uint32_t column, std::string_view name_space, std::string_view value);
+  Status RestoreUnitCleared(uint32_t column, std::string_view name_space, bool range);
+  void NoteCompleteness(bool was_complete, bool is_complete) { incomplete_lists_ += int64_t{was_complete} - int64_t{is_complete}; }
+
   std::vector<KeyTable> tables_;  // One per key group of the range.
   const KeyGroupTables groups_;
-  bool tracking_ = false;
   RowLayout layout_;
 
   KeySegment* segment_ = nullptr;  // Of the current key.
@@ -224,20 +283,26 @@ class KeyedStateStore {
   std::byte* row_ = nullptr;  // Null when the key has none.
   uint64_t moves_ = 0;
 
-  uint16_t dirty_bit_ = 1u << 14;  // D.
-  uint16_t walk_bit_ = 1u << 13;   // W.
-  StateTombstones cleared_;        // Since the last barrier; empty unless tracking_.
-  bool walking_ = false;
-  SnapshotKind kind_ = SnapshotKind::kFull;
+  SnapshotMarks marks_;
+  StateTombstones cleared_;        // Since the last barrier; empty unless changes are tracked.
   SnapshotRecordSink* sink_ = nullptr;
   uint32_t cursor_group_ = 0;               // Index in tables_.
-  KeySegment* cursor_segment_ = nullptr;    // Invariant while walking_: never grown or split before it is finished.
+  KeySegment* cursor_segment_ = nullptr;    // Invariant while a walk is running: never grown or split before it is finished.
   uint32_t cursor_slot_ = 0;
   size_t slice_bytes_ = 0;                  // Written in the running slice.
   PackedRun* run_ = nullptr;                // Of run_group_, in the sink's hands.
   uint32_t run_group_ = 0;
+  std::deque<std::unique_ptr<OpenCell>> open_cells_;    // The walk goes on once they are written.
+  std::vector<std::unique_ptr<StateCell>> dying_;       // Large cells that nobody needs, destroyed in steps.
+  std::function<int64_t()> now_ms_;
+  int64_t barrier_ms_ = 0;                   // When the running snapshot began.
+  std::vector<CleanupPosition> cleanups_;    // By column.
+  uint32_t cell_versions_ = 0;
+  int64_t incomplete_lists_ = 0;  // Of a restore under way.
   ByteWriter key_bytes_;
   ByteWriter value_bytes_;
+  ByteWriter scratch_;
+  UnitWriter::Buffers unit_buffers_;
   std::unique_ptr<RestoreRoom> restore_room_;  // From the first restored record on.
 };
 

@@ -11,26 +11,10 @@
 
 #include "state/checkpoint/delta_merge.h"
 #include "state/checkpoint/snapshot_chain.h"
+#include "tests/unit/backend/keyed_state_store_peer.h"
 #include "tests/unit/testing/memory_file_system.h"
 
 namespace weir {
-
-class KeyedStateStorePeer {
- public:
-  // Any mix of D bits is a legal beginning: nothing is known of a base yet.
-  static void RandomizeDirty(KeyedStateStore& store, std::mt19937& random) {
-    for (KeyTable& table : store.tables_) {
-      for (KeySegment* segment = table.First(); segment != nullptr; segment = table.Next(*segment)) {
-        for (uint32_t slot = 0; slot < segment->slot_end; ++slot) {
-          if (segment->occupied(slot) && random() % 2 == 0) segment->tags[slot] ^= store.dirty_bit_;
-        }
-      }
-    }
-  }
-  static void SplitSegmentsAt(KeyedStateStore& store, uint32_t slots) { store.layout_.segment_slots_max = slots; }
-  static void SwapBits(KeyedStateStore& store) { std::swap(store.dirty_bit_, store.walk_bit_); }
-};
-
 namespace {
 
 enum class Mutant { kNone, kDropAbortedDelta, kSwapBitsOnFull, kTombstoneAfterReinsert };
@@ -51,8 +35,8 @@ class FileSink final : public SnapshotRecordSink {
     tombstones_ = std::move(tombstones);
     if (!tombstones_last_) AppendTombstones();
   }
-  void Value(uint32_t key_group, uint32_t column, std::string_view key, std::string_view value) override {
-    Builder(key_group).Append({column, SnapshotRecordKind::kValue, key, {}, value});
+  void Value(uint32_t key_group, uint32_t column, std::string_view key, std::string_view name_space, std::string_view value) override {
+    Builder(key_group).Append({column, SnapshotRecordKind::kValue, key, name_space, value});
   }
   KeyedStateHandle Finish() {
     if (tombstones_last_) AppendTombstones();
@@ -249,8 +233,8 @@ class RandomRun {
       SnapshotReader::Cursor cursor = reader->Records(kGroups);
       while (cursor.Next()) {
         const SnapshotRecord& record = cursor.record();
-        const Status status = record.kind == SnapshotRecordKind::kValue ? restored->Restore(record.state_index, record.key, record.value)
-                                                                        : restored->RestoreCleared(record.state_index, record.key);
+        const Status status = record.kind == SnapshotRecordKind::kValue ? restored->Restore(record.state_index, record.key, record.name_space, record.value)
+                                                                        : restored->RestoreCleared(record.state_index, record.key, record.name_space, false);
         EXPECT_TRUE(status.ok()) << status.ToString();
       }
       EXPECT_TRUE(cursor.status().ok()) << cursor.status().ToString();

@@ -18,7 +18,7 @@ using Model = std::map<std::string, std::map<uint32_t, std::string>>;  // key ->
 class Recorder final : public SnapshotRecordSink {
  public:
   void Cleared(StateTombstones) override { FAIL() << "a full snapshot has no tombstones"; }
-  void Value(uint32_t key_group, uint32_t column, std::string_view key, std::string_view value) override {
+  void Value(uint32_t key_group, uint32_t column, std::string_view key, std::string_view, std::string_view value) override {
     ByteReader key_reader(key);
     std::string decoded_key;
     ASSERT_TRUE(Serde<std::string>::Decode(key_reader, decoded_key));
@@ -130,7 +130,7 @@ TEST_P(KeyedStateStoreTest, RestoreYieldsWhatWasSnapshotted) {
   ASSERT_TRUE(fixture.store.WriteSlice(SIZE_MAX));
   Fixture restored(GetParam());
   for (const auto& [column, key, value] : recorder.raw) {
-    const Status status = restored.store.Restore(column, key, value);
+    const Status status = restored.store.Restore(column, key, {}, value);
     ASSERT_TRUE(status.ok()) << status.ToString();
   }
   EXPECT_EQ(restored.Content(), fixture.model);
@@ -144,11 +144,11 @@ TEST(KeyedStateStoreRestoreTest, RefusesDamagedRecords) {
   Serde<std::string>::Encode("a key", key);
   ByteWriter value;
   Serde<std::string>::Encode("a value", value);
-  EXPECT_TRUE(fixture.store.Restore(0, key.view(), value.view()).ok());
-  EXPECT_EQ(fixture.store.Restore(1, key.view(), value.view()).code(), StatusCode::kCorruption);
-  EXPECT_EQ(fixture.store.Restore(0, key.view().substr(1), value.view()).code(), StatusCode::kCorruption);
-  EXPECT_EQ(fixture.store.Restore(0, key.view(), value.view().substr(0, 3)).code(), StatusCode::kCorruption);
-  EXPECT_EQ(fixture.store.Restore(0, key.view(), std::string(value.view()) + "x").code(), StatusCode::kCorruption);
+  EXPECT_TRUE(fixture.store.Restore(0, key.view(), {}, value.view()).ok());
+  EXPECT_EQ(fixture.store.Restore(1, key.view(), {}, value.view()).code(), StatusCode::kCorruption);
+  EXPECT_EQ(fixture.store.Restore(0, key.view().substr(1), {}, value.view()).code(), StatusCode::kCorruption);
+  EXPECT_EQ(fixture.store.Restore(0, key.view(), {}, value.view().substr(0, 3)).code(), StatusCode::kCorruption);
+  EXPECT_EQ(fixture.store.Restore(0, key.view(), {}, std::string(value.view()) + "x").code(), StatusCode::kCorruption);
 }
 
 // Whatever was wrong: what came before is there, and nothing of the damaged record.
@@ -159,10 +159,10 @@ TEST_P(KeyedStateStoreTest, ADamagedRecordLeavesTheOthersWhole) {
   ByteWriter value;
   Serde<std::string>::Encode("a value that takes memory of its own", value);
   const std::string damaged(value.view().substr(0, 9));
-  EXPECT_EQ(fixture.store.Restore(0, key.view(), damaged).code(), StatusCode::kCorruption);
+  EXPECT_EQ(fixture.store.Restore(0, key.view(), {}, damaged).code(), StatusCode::kCorruption);
   EXPECT_EQ(fixture.Content(), Model());
-  for (uint32_t column = 0; column < GetParam(); ++column) ASSERT_TRUE(fixture.store.Restore(column, key.view(), value.view()).ok());
-  EXPECT_EQ(fixture.store.Restore(0, key.view(), damaged).code(), StatusCode::kCorruption);
+  for (uint32_t column = 0; column < GetParam(); ++column) ASSERT_TRUE(fixture.store.Restore(column, key.view(), {}, value.view()).ok());
+  EXPECT_EQ(fixture.store.Restore(0, key.view(), {}, damaged).code(), StatusCode::kCorruption);
   Model expected;
   for (uint32_t column = 1; column < GetParam(); ++column) {
     expected["a key that takes memory of its own"][column] = "a value that takes memory of its own";
@@ -179,10 +179,10 @@ TEST(KeyedStateStoreRestoreTest, RefusesABoolThatIsNone) {
   KeyedStateStore store(0, 127, 128);
   store.SetLayout(KeyOpsOf<uint64_t>(), {{"flag", &TypeOf<Flag>()}});
   const std::string key(8, '\7');
-  EXPECT_TRUE(store.Restore(0, key, std::string(1, '\1')).ok());
-  EXPECT_EQ(store.Restore(0, key, std::string(1, '\2')).code(), StatusCode::kCorruption);
-  EXPECT_EQ(store.Restore(0, key, std::string(2, '\1')).code(), StatusCode::kCorruption);
-  EXPECT_EQ(store.Restore(0, key.substr(1), std::string(1, '\1')).code(), StatusCode::kCorruption);
+  EXPECT_TRUE(store.Restore(0, key, {}, std::string(1, '\1')).ok());
+  EXPECT_EQ(store.Restore(0, key, {}, std::string(1, '\2')).code(), StatusCode::kCorruption);
+  EXPECT_EQ(store.Restore(0, key, {}, std::string(2, '\1')).code(), StatusCode::kCorruption);
+  EXPECT_EQ(store.Restore(0, key.substr(1), {}, std::string(1, '\1')).code(), StatusCode::kCorruption);
 }
 
 template <size_t kBytes>
@@ -206,7 +206,7 @@ double RestoreReserved(uint64_t rows, std::mt19937_64& random) {
   const uint64_t moves = store.moves();
   const std::string value(kBytes, 'v');
   for (const uint64_t& key : keys) {
-    EXPECT_TRUE(store.Restore(0, {reinterpret_cast<const char*>(&key), sizeof(key)}, value).ok());
+    EXPECT_TRUE(store.Restore(0, {reinterpret_cast<const char*>(&key), sizeof(key)}, {}, value).ok());
   }
   EXPECT_EQ(store.moves(), moves) << rows << " rows with values of " << kBytes << " bytes have moved";
   EXPECT_EQ(store.row_count(), rows);

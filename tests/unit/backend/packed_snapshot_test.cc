@@ -40,7 +40,7 @@ class PackingSink final : public SnapshotRecordSink {
     }
     for (auto& [group, builder] : builders) blocks_.push_back(builder.Finish());
   }
-  void Value(uint32_t, uint32_t, std::string_view, std::string_view) override { FAIL() << "this row should have been packed"; }
+  void Value(uint32_t, uint32_t, std::string_view, std::string_view, std::string_view) override { FAIL() << "this row should have been packed"; }
   PackedRun* Packed(uint32_t key_group) override {
     BlockBuilder& builder = builders_[key_group];
     if (builder.started() && builder.full()) blocks_.push_back(builder.Finish());
@@ -104,7 +104,7 @@ Model Restored(const std::vector<StateBytes>& files) {
     SnapshotReader::Cursor cursor = reader->Records(kGroups);
     while (cursor.Next()) {
       const SnapshotRecord& record = cursor.record();
-      EXPECT_TRUE((record.kind == SnapshotRecordKind::kValue ? counts.store.Restore(0, record.key, record.value) : counts.store.RestoreCleared(0, record.key)).ok());
+      EXPECT_TRUE((record.kind == SnapshotRecordKind::kValue ? counts.store.Restore(0, record.key, {}, record.value) : counts.store.RestoreCleared(0, record.key, {}, false)).ok());
     }
     EXPECT_TRUE(cursor.status().ok()) << cursor.status().ToString();
   }

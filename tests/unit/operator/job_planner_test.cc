@@ -95,6 +95,45 @@ TEST(JobPlannerTest, AUidUsedTwiceIsAnError) {
   EXPECT_EQ(plan.status().message(), "uid \"same\" is used twice");
 }
 
+class TwoStatesOfOneName final : public KeyedProcessFunction<int64_t, int64_t, int64_t> {
+ public:
+  void ProcessElement(const int64_t&, Context&, Collector<int64_t>&) override {}
+
+ private:
+  ValueState<int64_t> first_{"seen"};
+  ListState<int64_t> second_{"seen"};
+};
+
+// As many value states, and a list.
+template <size_t kValues>
+class ManyStates final : public KeyedProcessFunction<int64_t, int64_t, int64_t> {
+ public:
+  ManyStates() : ManyStates(std::make_index_sequence<kValues>()) {}
+  void ProcessElement(const int64_t&, Context&, Collector<int64_t>&) override {}
+
+ private:
+  template <size_t... kIndex>
+  explicit ManyStates(std::index_sequence<kIndex...>) : values_{ValueState<int64_t>("value" + std::to_string(kIndex))...} {}
+  std::array<ValueState<int64_t>, kValues> values_;
+  ListState<int64_t> list_{"list"};
+};
+
+template <class F>
+Status PlanWith(F function) {
+  return Plan(std::make_shared<StreamGraph>(), [&](StreamExecutionEnvironment& env) {
+           env.FromSequence(1, 10).Uid("numbers").KeyBy([](const int64_t& n) { return n; }).Process(function).Uid("states").Print();
+         }).status();
+}
+
+TEST(JobPlannerTest, TwoStatesOfOneNameInAFunctionAreAnError) {
+  EXPECT_EQ(PlanWith(TwoStatesOfOneName()).message(), "operator \"KeyedProcess\" declares the state \"seen\" twice");
+}
+
+TEST(JobPlannerTest, MoreStatesThanARowHoldsAreAnError) {
+  EXPECT_TRUE(PlanWith(ManyStates<29>()).ok());
+  EXPECT_EQ(PlanWith(ManyStates<30>()).message(), "operator \"KeyedProcess\" declares 31 states, at most 30 are possible");
+}
+
 TEST(JobPlannerTest, AnEmptyJobIsAnError) {
   EXPECT_FALSE(Plan(std::make_shared<StreamGraph>(), [](StreamExecutionEnvironment&) {}).ok());
 }
