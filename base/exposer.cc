@@ -26,7 +26,9 @@ namespace weir {
 namespace {
 
 constexpr char kPrefix[] = "weir_";
-constexpr size_t kServerThreadCount = 2;
+// A connection has a thread to itself while its request is awaited: those that say nothing must not take all for long.
+constexpr const char* kServerThreads = "8";
+constexpr const char* kRequestTimeoutMs = "1000";
 constexpr std::chrono::milliseconds kNudgePeriod{5};
 
 // The longest of Flink's logical scopes that `name` begins with; what follows it is the metric's own name.
@@ -137,7 +139,8 @@ StatusOr<std::unique_ptr<Exposer>> Exposer::Start(const ExposerOptions& options,
     for (uint32_t port = interval.first; port <= interval.last; ++port) {
       try {
         state->exposer =
-            std::make_unique<prometheus::Exposer>(fmt::format("{}:{}", address, port), kServerThreadCount);
+            std::make_unique<prometheus::Exposer>(std::vector<std::string>{"listening_ports", fmt::format("{}:{}", address, port), "num_threads",
+                                                                           kServerThreads, "request_timeout_ms", kRequestTimeoutMs});
         state->exposer->RegisterCollectable(state->collector, "/");
         state->address = address;
         state->port = static_cast<uint16_t>(state->exposer->GetListeningPorts().at(0));

@@ -95,8 +95,8 @@ constinit const ConfigOption<std::chrono::milliseconds> kExecutionBufferTimeoutI
     .description = "A batch that is not full leaves after this time at the latest; 0 = after each record."}};
 constinit const ConfigOption<StateBackendType> kStateBackendType{{
     .key = "state.backend.type", .older_keys = {"state.backend"}, .kind = OptionKind::kEnum, .default_text = "hashmap",
-    .names = {{{"hashmap", 0}, {"rocksdb", 1}, {"jobmanager", 0}, {"filesystem", 0}}},
-    .description = "hashmap: state in memory. rocksdb: state on local disk."}};
+    .names = {{{"hashmap", 0}, {"memory", 0}, {"jobmanager", 0}, {"filesystem", 0}}},
+    .description = "hashmap, with its older names memory, jobmanager and filesystem: state in memory. There is no rocksdb yet."}};
 
 // Checkpoints.
 constinit const ConfigOption<std::optional<std::chrono::milliseconds>> kExecutionCheckpointingInterval{{

@@ -15,7 +15,7 @@
 namespace weir {
 
 enum class SlotThreading : uint8_t { kSlot, kTask };
-enum class StateBackendType : uint8_t { kHashMap, kRocksDb };
+enum class StateBackendType : uint8_t { kHashMap };
 enum class ClaimMode : uint8_t { kNoClaim, kClaim };
 enum class RestartStrategyType : uint8_t { kNone, kFixedDelay, kExponentialDelay };
 

@@ -18,7 +18,7 @@ int ListJobs(const CommandContext& context, const ListOptions& options) {
   ClusterClient cluster = Connect(context);
   const StatusOr<proto::ListJobsReply> jobs = cluster.List();
   if (!jobs.ok()) return FailCommand(jobs.status().WithContext("Failed to retrieve job list."));
-  std::fputs(json ? JobListJson(*jobs).c_str() : JobTable(*jobs, options.running, options.scheduled, options.all).c_str(), stdout);
+  std::fputs(json ? JobListJson(*jobs, options.running, options.scheduled, options.all).c_str() : JobTable(*jobs, options.running, options.scheduled, options.all).c_str(), stdout);
   return 0;
 }
 

@@ -60,9 +60,14 @@ std::string JobTable(const proto::ListJobsReply& jobs, bool running, bool schedu
   return text;
 }
 
-std::string JobListJson(const proto::ListJobsReply& jobs) {
+std::string JobListJson(const proto::ListJobsReply& jobs, bool running, bool scheduled, bool all) {
   nlohmann::json list = nlohmann::json::array();
-  for (const proto::JobOverview& job : jobs.jobs()) list.push_back(OverviewJson(job));
+  const bool any = all || (!running && !scheduled);
+  for (const proto::JobOverview& job : jobs.jobs()) {
+    const bool is_scheduled = IsScheduled(job.state());
+    const bool is_running = !is_scheduled && !IsTerminated(job.state());
+    if (any || (scheduled && is_scheduled) || (running && is_running)) list.push_back(OverviewJson(job));
+  }
   return nlohmann::json{{"jobs", list}}.dump(2) + "\n";
 }
 

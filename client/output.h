@@ -10,7 +10,8 @@ namespace weir {
 
 // Flink's blocks: running and restarting jobs, scheduled ones, with `all` ended ones too.
 std::string JobTable(const proto::ListJobsReply& jobs, bool running, bool scheduled, bool all);
-std::string JobListJson(const proto::ListJobsReply& jobs);
+// All jobs, unless some are asked for.
+std::string JobListJson(const proto::ListJobsReply& jobs, bool running, bool scheduled, bool all);
 std::string JobJson(const proto::JobDetails& job);
 // The execution plan of a job that was planned and not submitted.
 std::string PlanJson(const JobGraph& graph);

@@ -226,6 +226,14 @@ void Dispatcher::Lose(const std::string& name, const std::string& why) {
 void Dispatcher::Beat() {
   if (stopped_) return;
   ++heartbeat_sequence_;
+  // Late ourselves: what was sent to us meanwhile has not been read. Nobody is judged before it is (R30).
+  const int64_t now_ms = clock_.MonotonicMillis();
+  const int64_t since_last_ms = last_beat_ms_ != 0 ? now_ms - last_beat_ms_ : 0;
+  last_beat_ms_ = now_ms;
+  if (since_last_ms > options_.heartbeat_timeout_ms / 2) {
+    LOG_WARN("The JobManager itself was not running for {} ms: TaskManagers get a new heartbeat.timeout", since_last_ms);
+    for (auto& [name, task_manager] : task_managers_) task_manager.last_heartbeat_ms = now_ms;
+  }
   std::vector<std::pair<std::string, SessionId>> silent;
   for (const auto& [name, task_manager] : task_managers_) {
     if (clock_.MonotonicMillis() - task_manager.last_heartbeat_ms > options_.heartbeat_timeout_ms) silent.emplace_back(name, task_manager.session);

@@ -104,6 +104,7 @@ class Dispatcher final : public SessionReceiver, private ClusterGateway {
   std::map<JobId, std::unique_ptr<JobMaster>> jobs_;
   std::vector<JobId> ended_jobs_;                     // Oldest first; at most kEndedJobsMax stay.
   uint64_t heartbeat_sequence_ = 0;
+  int64_t last_beat_ms_ = 0;  // 0 = none yet.
   bool stopped_ = false;
 };
 

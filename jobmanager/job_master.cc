@@ -482,6 +482,13 @@ void JobMaster::Notify(AttemptId attempt, CheckpointId id, bool completed) {
 
 // ---- What people see ----
 
+TaskStatus JobMaster::ShownStatus(SubtaskId subtask) const {
+  if (!scheduler_.has_value()) return TaskStatus::kCreated;
+  const TaskStatus status = scheduler_->StatusOf(subtask);
+  // Nobody reports any more what was still running when the job ended.
+  return IsTerminal(status_) && !HasEnded(status) ? TaskStatus::kCanceled : status;
+}
+
 proto::JobOverview JobMaster::Overview() const {
   proto::JobOverview overview;
   overview.set_job_id(IdBytes(submission_.id));
@@ -494,8 +501,7 @@ proto::JobOverview JobMaster::Overview() const {
   for (uint32_t vertex = 0; vertex < submission_.graph.vertices.size(); ++vertex) {
     for (uint32_t i = 0; i < submission_.graph.vertices[vertex].parallelism; ++i) {
       ++total;
-      if (!scheduler_.has_value()) continue;
-      const TaskStatus status = scheduler_->StatusOf({VertexIndex{vertex}, i});
+      const TaskStatus status = ShownStatus({VertexIndex{vertex}, i});
       running += status == TaskStatus::kRunning || status == TaskStatus::kDrained ? 1 : 0;
     }
   }
@@ -516,7 +522,7 @@ proto::JobDetails JobMaster::Details() const {
     for (uint32_t i = 0; scheduler_.has_value() && i < vertex.parallelism; ++i) {
       proto::SubtaskDetails& subtask = *shown.add_subtasks();
       subtask.set_subtask(i);
-      subtask.set_state(std::string(TaskStatusName(scheduler_->StatusOf({VertexIndex{index}, i}))));
+      subtask.set_state(std::string(TaskStatusName(ShownStatus({VertexIndex{index}, i}))));
       subtask.set_attempt(scheduler_->attempt().ToString());
       for (const TaskPlacement& placement : scheduler_->placements()) {
         if (placement.subtask == SubtaskId{VertexIndex{index}, i}) subtask.set_task_manager_id(placement.slot.task_manager);

@@ -90,6 +90,8 @@ class JobMaster {
   proto::JobDetails Details() const;
 
  private:
+  TaskStatus ShownStatus(SubtaskId subtask) const;
+
   struct Recovery {
     int64_t failed_at_ms = 0;
     int64_t running_at_ms = 0;

@@ -56,6 +56,7 @@ class LeaderLink {
   State state() const { return state_; }
   LeaderEpoch epoch() const { return epoch_; }  // Highest heard of (R3).
   int64_t heartbeat_interval_ms() const { return options_.heartbeat_interval_ms; }
+  int64_t heartbeat_timeout_ms() const { return options_.heartbeat_timeout_ms; }
 
  private:
   void Wait(int64_t now_ms, double jitter);

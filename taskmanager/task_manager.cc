@@ -93,6 +93,7 @@ void TaskManager::Tick() {
   if (phase_ == Phase::kLeft) return;
   loop_.PostDelayed(std::min(kTickMs, std::max<int64_t>(1, link_.heartbeat_interval_ms() / 2)), [this] { Tick(); });
   const int64_t now_ms = NowMs();
+  EndSilentWorkers(now_ms);
   if (const std::optional<int64_t> deadline_ms = registry_.next_deadline_ms(); deadline_ms.has_value() && *deadline_ms <= now_ms) {
     Step(WorkerRegistryEvent::Tick{});
   }

@@ -59,6 +59,7 @@ class TaskManager final : private WorkerLauncherEvents {
     std::string library_path;  // Set while the cache counts a use.
     int process_id = 0;
     std::unique_ptr<WorkerConnection> connection;
+    int64_t last_heard_ms = 0;  // 0 = it has not said that it is ready.
   };
   enum class Phase : uint8_t { kRunning, kLeaving, kLeft };  // kRunning -> kLeaving -> kLeft
 
@@ -73,6 +74,8 @@ class TaskManager final : private WorkerLauncherEvents {
 
   // Thread: loop. task_manager.cc
   void Tick();
+  // Ends workers that say nothing: a ready one reports its metrics every second, whatever its tasks do.
+  void EndSilentWorkers(int64_t now_ms);
   void SendHeartbeat();
   void Connect();
   void OnCommand(uint64_t session, const proto::JobManagerCommand& command);
@@ -138,6 +141,7 @@ class TaskManager final : private WorkerLauncherEvents {
   uint64_t session_ = 0;            // The one whose callbacks count.
   uint64_t heartbeat_sequence_ = 0;
   int64_t next_heartbeat_ms_ = 0;
+  int64_t last_tick_ms_ = 0;
   std::map<WorkerSerial, Worker> workers_;
   std::map<JobId, std::unique_ptr<proto::StartWorker>> start_requests_;  // Newest of each job with a worker.
   std::deque<std::unique_ptr<proto::TaskManagerEvent>> outbox_;  // Waits for the leader to come back; at most kOutboxMax.

@@ -18,6 +18,8 @@ std::string IdentityOf(const proto::StartWorker& start) {
   return identity;
 }
 
+constexpr int64_t kWorkerSilenceMs = 10'000;
+
 bool IsTerminal(proto::TaskState state) { return state == proto::FINISHED || state == proto::CANCELED || state == proto::FAILED; }
 
 // The line that the worker's crash handler wrote, without its decoration.
@@ -73,6 +75,25 @@ std::string TaskManager::DescribeEnd(WorkerSerial serial, const std::string& how
   if (how.starts_with("was killed by signal 9")) return text + ", perhaps by the kernel for want of memory";
   if (how.starts_with("exited")) return text + ": the code of a job must not call exit";
   return text;
+}
+
+void TaskManager::EndSilentWorkers(int64_t now_ms) {
+  // Ten reports that did not come: a machine under load delays some.
+  const int64_t silence_ms_max = std::max(link_.heartbeat_timeout_ms(), kWorkerSilenceMs);
+  // We stood still ourselves, and have not read what they sent (R30).
+  const bool stalled = last_tick_ms_ != 0 && now_ms - last_tick_ms_ > silence_ms_max / 2;
+  last_tick_ms_ = now_ms;
+  std::vector<WorkerSerial> silent;
+  for (auto& [serial, worker] : workers_) {
+    if (stalled && worker.last_heard_ms != 0) worker.last_heard_ms = now_ms;
+    if (worker.last_heard_ms == 0 || now_ms - worker.last_heard_ms <= silence_ms_max) continue;
+    worker.last_heard_ms = 0;  // Said once.
+    silent.push_back(serial);
+  }
+  for (const WorkerSerial serial : silent) {
+    const std::string seconds = std::to_string(silence_ms_max / 1'000);
+    Step(WorkerRegistryEvent::Failed{serial, Unavailable("the worker said nothing for " + seconds + " s, though its process lives: it was stopped, or has no CPU time")});
+  }
 }
 
 // ---- What the registry wants done ----
@@ -291,6 +312,7 @@ void TaskManager::OnWorkerEvent(WorkerSerial serial, const proto::TaskManagerEve
   const auto worker = workers_.find(serial);
   if (worker == workers_.end()) return;  // Late.
   worker->second.connection->EventHandled();
+  if (worker->second.last_heard_ms != 0 || event.has_worker_ready()) worker->second.last_heard_ms = NowMs();
   if (event.job_id() != IdBytes(worker->second.job)) {
     return Step(WorkerRegistryEvent::Failed{serial, Internal("the worker speaks for another job")});
   }

@@ -64,6 +64,7 @@ class OperatorChain {
   void Finish();
   // Every operator, also when one of them throws; the first exception goes on. Once.
   void Close();
+  bool closed() const { return closed_; }  // Close was called, whether it threw or not.
   std::vector<Link>& links() { return links_; }
   // Why Open threw, when restored state could not be read: no fault of the user's code that asked for it.
   const Status& restore_failure() const { return restore_failure_; }

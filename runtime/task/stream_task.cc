@@ -423,7 +423,8 @@ void StreamTask::EndNormally() {
 void StreamTask::End(TaskState state, const Status& failure) {
   const bool was_open = (phase_ > TaskPhase::kCreated && phase_ < TaskPhase::kEnding) || (phase_ == TaskPhase::kCreated && chain_ != nullptr);
   checkpoints_.reset();
-  if (was_open) {
+  // A Close that threw is what ended the task: it is not called again.
+  if (was_open && !chain_->closed()) {
     try {
       chain_->Close();
     } catch (const std::exception& error) {

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <random>
+#include <set>
 #include <sstream>
 
 #include "tests/scenarios/cluster.h"
@@ -421,6 +422,35 @@ TEST_F(FaultTest, CallThatSleepsBeyondTheHeartbeatTimeoutIsLeftAlone) {
   const std::vector<std::string> lines = CommittedLines(output);
   ASSERT_EQ(lines.size(), 2u);
   EXPECT_EQ(lines[1], "(4,10)");
+}
+
+// ---- Processes that stand still ----
+
+TEST(StoppedWorkerTest, IsReplacedAndDoesNoHarmWhenItGoesOn) {
+  ClusterOptions options;
+  options.task_managers = 2;
+  StatusOr<std::unique_ptr<Cluster>> cluster = Cluster::Start(options);
+  ASSERT_TRUE(cluster.ok()) << cluster.status().ToString();
+  const std::string output = (*cluster)->NewDirectory("out");
+  const StatusOr<std::string> job = (*cluster)->Submit(
+      {"-p", "2", JobPath("scenario_running_count"), "--rows", "20000", "--rows-per-second", "2000", "--output", output});
+  ASSERT_TRUE(job.ok()) << job.status().ToString();
+  ASSERT_TRUE((*cluster)->AwaitJob(*job, [](const JobStatus& status) { return status.running() && status.checkpoints_completed >= 2; }).ok());
+  const std::vector<pid_t> workers = (*cluster)->Workers(0);
+  ASSERT_EQ(workers.size(), 1u);
+  ASSERT_EQ(::kill(workers.front(), SIGSTOP), 0);
+  const StatusOr<JobStatus> restarted = (*cluster)->AwaitJob(*job, [](const JobStatus& status) { return !status.recoveries.empty() && status.running(); });
+  ASSERT_TRUE(restarted.ok()) << restarted.status().ToString();
+  // Ended by the TaskManager; else it would go on now.
+  static_cast<void>(::kill(workers.front(), SIGCONT));
+  const StatusOr<JobStatus> end = (*cluster)->AwaitEnd(*job);
+  ASSERT_TRUE(end.ok()) << end.status().ToString();
+  EXPECT_EQ(end->state, "FINISHED");
+  const std::vector<std::string> lines = CommittedLines(output);
+  EXPECT_EQ(std::set<std::string>(lines.begin(), lines.end()).size(), lines.size()) << "a row was committed twice";
+  EXPECT_EQ(lines.size(), 20'000u);
+  const Status stopped = (*cluster)->Stop();
+  EXPECT_TRUE(stopped.ok()) << stopped.ToString();
 }
 
 // ---- The JobManager's loss ----

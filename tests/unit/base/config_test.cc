@@ -194,9 +194,9 @@ TEST(ConfigurationTest, SecretsAreMaskedForPeopleOnly) {
 }
 
 TEST(ConfigurationTest, DynamicPropertiesCarryAConfigurationToAChild) {
-  const Configuration parent = Load("state.backend: rocksdb\nio.tmp.dirs: [/a, /b]\nheartbeat.interval: 500ms\n");
+  const Configuration parent = Load("restart-strategy: off\nio.tmp.dirs: [/a, /b]\nheartbeat.interval: 500ms\n");
   const Configuration child = Load("", parent.AsDynamicProperties());
-  EXPECT_EQ(child.Get(options::kStateBackendType), StateBackendType::kRocksDb);
+  EXPECT_EQ(child.Get(options::kRestartStrategyType), RestartStrategyType::kNone);
   EXPECT_THAT(child.Get(options::kIoTmpDirs), ElementsAre("/a", "/b"));
 }
 

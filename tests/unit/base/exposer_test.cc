@@ -18,7 +18,7 @@ using testing::Not;
 // Sends `request` and returns all that comes back until the other side closes; a stuck server fails the test.
 std::string Talk(uint16_t port, const std::string& request) {
   const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
-  const timeval patience{.tv_sec = 10, .tv_usec = 0};
+  const timeval patience{.tv_sec = 30, .tv_usec = 0};
   ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -49,6 +49,23 @@ std::vector<MetricSample> Samples() {
       {"taskmanager_job_latency", {}, MetricKind::kGauge, 7, {}, 0},  // Another kind: left out.
       {"odd-name", {}, MetricKind::kGauge, 1, {}, 0},
   };
+}
+
+// Connections that say nothing have a thread each: more of them than threads must not keep others out for good.
+TEST(ExposerTest, AnswersBesideConnectionsThatSayNothing) {
+  const auto exposer = Exposer::Start({.ports = kAnyPort}, Samples);
+  ASSERT_TRUE(exposer.ok()) << exposer.status().ToString();
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons((*exposer)->port());
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  std::vector<int> silent(12);
+  for (int& fd : silent) {
+    fd = ::socket(AF_INET, SOCK_STREAM, 0);
+    ASSERT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  }
+  EXPECT_THAT(Get((*exposer)->port(), "/metrics"), HasSubstr("HTTP/1.1 200"));
+  for (const int fd : silent) ::close(fd);
 }
 
 TEST(ExposerTest, ShowsAllKindsInTheTextFormat) {

@@ -147,6 +147,24 @@ TEST_P(JobTest, NumbersItsAttemptsFromZero) {
   EXPECT_EQ(attempt, 1u);
 }
 
+class CannotClose final : public MapFunction<int64_t, int64_t> {
+ public:
+  int64_t Map(const int64_t& value) override { return value; }
+  void Close() override { throw std::runtime_error("cannot flush my client"); }
+};
+
+TEST_P(JobTest, FailsWithTheWordsOfACloseThatThrows) {
+  JobHarness job(Options(), [&](StreamExecutionEnvironment& env) {
+    env.FromSequence(0, 9).Uid("numbers").Map(CannotClose()).SinkTo(TextFileSink(output_)).Uid("out");
+  });
+  job.Start();
+  job.WaitForState(TaskState::kDrained);
+  job.Checkpoint();
+  job.WaitFor("a failure", [&] { return !job.failure().ok(); });
+  EXPECT_NE(job.failure().message().find("cannot flush my client"), std::string::npos) << job.failure().ToString();
+  job.Kill();
+}
+
 INSTANTIATE_TEST_SUITE_P(Shapes, JobTest,
                          ::testing::Values(Shape{1, 1, SlotThreading(), 4096}, Shape{1, 4, SlotThreading(), 64},
                                            Shape{2, 2, SlotThreading(), 4096}, Shape{3, 5, SlotThreading(), 512},
