@@ -52,6 +52,10 @@ StatusOr<JobId> Dispatcher::Submit(const proto::SubmitJobRequest& request) {
   JobMaster::Options job = options_.job;
   job.epoch = options_.epoch;
   job.checkpoints_directory = options_.checkpoints_directory;
+  if (options_.restart_of) {
+    ASSIGN_OR_RETURN(job.scheduler.restart, options_.restart_of({request.configuration().begin(), request.configuration().end()}));
+  }
+  // What the program says counts more than the command line, as in Flink.
   if (submission.graph.restart.has_value()) job.scheduler.restart = *submission.graph.restart;
   LOG_INFO("Received job submission '{}' ({}).", submission.graph.name, id.ToHex());
   auto master = std::make_unique<JobMaster>(std::move(submission), std::move(job), static_cast<ClusterGateway&>(*this), files_, io_pool_, loop_, clock_, metrics_);

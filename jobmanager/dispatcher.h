@@ -30,6 +30,8 @@ class Dispatcher final : public SessionReceiver, private ClusterGateway {
     int64_t heartbeat_interval_ms = 1'000;
     int64_t heartbeat_timeout_ms = 10'000;
     JobMaster::Options job;  // Its restart strategy is the cluster's default.
+    // The restart strategy of a job submitted with these settings; null: the default. An error refuses the job.
+    std::function<StatusOr<RestartStrategyConfig>(const std::map<std::string, std::string>& job_settings)> restart_of;
   };
   // The references outlive it; Attach gives the service before any session begins.
   Dispatcher(Options options, FileSystem& files, const ArtifactStore& artifacts, ThreadPool& io_pool, EventLoop& loop, const Clock& clock,

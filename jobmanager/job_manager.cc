@@ -99,6 +99,12 @@ StatusOr<std::unique_ptr<JobManager>> JobManager::Start(const Configuration& con
   dispatcher.heartbeat_interval_ms = configuration.Get(options::kHeartbeatInterval).count();
   dispatcher.heartbeat_timeout_ms = configuration.Get(options::kHeartbeatTimeout).count();
   dispatcher.job.scheduler.restart = RestartOf(configuration);
+  dispatcher.restart_of = [&own = state.configuration](const std::map<std::string, std::string>& job_settings) -> StatusOr<RestartStrategyConfig> {
+    std::vector<std::string> properties = own.AsDynamicProperties();
+    for (const auto& [key, value] : job_settings) properties.push_back(key + "=" + value);
+    ASSIGN_OR_RETURN(const Configuration merged, Configuration::Parse("", "", properties));
+    return RestartOf(merged);
+  };
   dispatcher.job.scheduler.cancellation_timeout_ms = configuration.Get(options::kTaskCancellationTimeout).count();
   dispatcher.job.scheduler.slot_request_timeout_ms = configuration.Get(options::kSlotRequestTimeout).count();
   state.dispatcher = std::make_unique<Dispatcher>(std::move(dispatcher), *state.files, *state.artifacts, state.io_pool, state.loop, state.clock, state.metrics);
