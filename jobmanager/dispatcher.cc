@@ -234,7 +234,7 @@ void Dispatcher::Beat() {
   const int64_t now_ms = clock_.MonotonicMillis();
   const int64_t since_last_ms = last_beat_ms_ != 0 ? now_ms - last_beat_ms_ : 0;
   last_beat_ms_ = now_ms;
-  if (since_last_ms > options_.heartbeat_timeout_ms / 2) {
+  if (since_last_ms > options_.heartbeat_interval_ms + options_.heartbeat_timeout_ms / 2) {
     LOG_WARN("The JobManager itself was not running for {} ms: TaskManagers get a new heartbeat.timeout", since_last_ms);
     for (auto& [name, task_manager] : task_managers_) task_manager.last_heartbeat_ms = now_ms;
   }

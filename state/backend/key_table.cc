@@ -115,7 +115,8 @@ RowLayout RowLayout::For(const KeyOps& key, std::vector<StateColumn> columns) {
   layout.size_bytes = AlignUp(offset, alignment);
   constexpr uint32_t kPackedBytesMin = 8;  // A reader bounds the number of records by the size of their block.
   constexpr uint32_t kPackedBytesMax = 4'096;
-  const bool one_value = columns.size() == 1 && !layout.has_cells;
+  // With a time-to-live each row is looked at: what has expired is not written.
+  const bool one_value = columns.size() == 1 && !layout.has_cells && !columns[0].ttl.on();
   if (one_value && offset >= kPackedBytesMin && offset <= kPackedBytesMax && key.type->image && columns[0].type->image &&
       columns[0].offset == key.type->size_bytes) {
     layout.packed_bytes = offset;

@@ -132,6 +132,14 @@ TEST(PackedSnapshotTest, BaseAndDeltasRestoreEachBarrier) {
   }
 }
 
+// Its rows may have expired: they are not written unseen.
+TEST(PackedSnapshotTest, RowsWithATimeToLiveAreNotPacked) {
+  ValueState<uint64_t> forever{"count"};
+  ValueState<uint64_t> for_an_hour{"count", StateTtlConfig(std::chrono::hours(1))};
+  EXPECT_NE(RowLayout::For(KeyOpsOf<uint64_t>(), {forever.declaration()}).packed_bytes, 0u);
+  EXPECT_EQ(RowLayout::For(KeyOpsOf<uint64_t>(), {for_an_hour.declaration()}).packed_bytes, 0u);
+}
+
 TEST(PackedSnapshotTest, DamageIsRefused) {
   std::mt19937 random(7);
   Counts counts;
