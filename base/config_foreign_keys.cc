@@ -18,7 +18,7 @@ constexpr std::string_view kFlinkKeys[] = {
     "client.heartbeat.timeout", "client.retry-period", "cluster.intercept-user-system-exit", "cluster.io-pool.size",
     "cluster.processes.halt-on-fatal-error", "cluster.registration.error-delay",
     "cluster.registration.refused-registration-delay", "cluster.services.shutdown-timeout",
-    "cluster.thread-dump.stacktrace-max-depth", "cluster.uncaught-exception-handling", "env.ssh.opts",
+    "cluster.thread-dump.stacktrace-max-depth", "cluster.uncaught-exception-handling",
     "env.stdout-err.redirect-to-file",
     "execution.allow-client-job-configurations", "execution.attached", "execution.batch-shuffle-mode",
     "execution.buffer-timeout.enabled", "execution.checkpointing.aligned-checkpoint-timeout",

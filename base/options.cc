@@ -215,6 +215,9 @@ constinit const ConfigOption<MemorySize> kEnvLogSizeMax{{
 constinit const ConfigOption<std::string> kEnvPidDir{{
     .key = "env.pid.dir", .kind = OptionKind::kString, .default_text = "/tmp",
     .description = "Directory of files that name the running processes."}};
+constinit const ConfigOption<std::string> kEnvSshOpts{{
+    .key = "env.ssh.opts", .kind = OptionKind::kString, .default_text = "",
+    .description = "Options, separated by blanks, for the ssh with which start-cluster.sh and stop-cluster.sh reach other hosts."}};
 constinit const ConfigOption<PortRange> kMetricsReporterPromPort{{
     .key = "metrics.reporter.prom.port", .kind = OptionKind::kPortRange, .default_text = "9249-9260",
     .description = "Port or range on which a process shows its metrics to Prometheus; the first free one is taken, 0 = any."}};
@@ -245,7 +248,7 @@ constexpr const OptionInfo* kAll[] = {
     &kRestartStrategyExponentialDelayAttemptsBeforeResetBackoff.info, &kHeartbeatInterval.info, &kHeartbeatTimeout.info,
     &kTaskCancellationTimeout.info, &kTaskWatchdogInterval.info, &kClientTimeout.info, &kIoTmpDirs.info,
     &kEnvLogDir.info, &kEnvLogLevel.info, &kEnvLogMax.info, &kEnvLogSizeMax.info, &kEnvPidDir.info,
-    &kMetricsReporterPromPort.info,
+    &kEnvSshOpts.info, &kMetricsReporterPromPort.info,
 };
 
 }  // namespace

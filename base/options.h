@@ -93,6 +93,7 @@ extern const ConfigOption<LogLevel> kEnvLogLevel;
 extern const ConfigOption<int64_t> kEnvLogMax;
 extern const ConfigOption<MemorySize> kEnvLogSizeMax;
 extern const ConfigOption<std::string> kEnvPidDir;
+extern const ConfigOption<std::string> kEnvSshOpts;
 extern const ConfigOption<PortRange> kMetricsReporterPromPort;
 
 // All of the above, in their order.

@@ -3,6 +3,15 @@
 # Environment: WEIR_CONF_DIR, WEIR_LOG_DIR, WEIR_PID_DIR, WEIR_IDENT_STRING, WEIR_SSH_OPTS, WEIR_PROGRAM_DIR,
 # WEIR_START_TIMEOUT and WEIR_STOP_TIMEOUT (seconds).
 
+# What the caller chose holds on every host; the rest each host finds for itself. Absolute, since ssh starts in $HOME.
+SHARED_VARIABLES=()
+for name in WEIR_LOG_DIR WEIR_PID_DIR WEIR_PROGRAM_DIR WEIR_IDENT_STRING WEIR_START_TIMEOUT WEIR_STOP_TIMEOUT; do
+  [[ -n ${!name:-} ]] || continue
+  if [[ $name == *_DIR && ${!name} != /* ]]; then printf -v "$name" %s "$PWD/${!name}"; fi
+  SHARED_VARIABLES+=("$name")
+done
+unset name
+
 WEIR_DEPLOY_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 WEIR_HOME=$(dirname "$WEIR_DEPLOY_DIR")
 HOST=${HOSTNAME:-$(hostname)}
@@ -63,36 +72,73 @@ read_hosts() {
       line=${line%%#*}
       line=${line//[[:space:]]/}
       line=${line##*/}
-      line=${line%%:*}
+      # An IPv6 address has colons of its own: [::1]:8081, ::1.
+      if [[ $line == \[*\]* ]]; then
+        line=${line#\[}
+        line=${line%%\]*}
+      elif [[ $line != *:*:* ]]; then
+        line=${line%%:*}
+      fi
       [[ -z $line ]] || HOSTS+=("$line")
     done <"$WEIR_CONF_DIR/$1"
   fi
   ((${#HOSTS[@]} > 0)) || HOSTS=(localhost)
 }
 
-# on_host HOST SCRIPT ARGUMENT...: runs a script of this folder there; the same paths are expected on every machine.
-on_host() {
-  local host=$1 script=$2
-  shift 2
-  if [[ $host == localhost || $host == 127.0.0.1 ]]; then
-    "$WEIR_DEPLOY_DIR/$script" "$@"
-  else
-    # shellcheck disable=SC2086 # Several options in one variable.
-    ssh -n $WEIR_SSH_OPTS -- "$host" "WEIR_CONF_DIR=$(printf %q "$WEIR_CONF_DIR") $(printf '%q ' "$WEIR_DEPLOY_DIR/$script" "$@")"
-  fi
+# quoted WORD...: in single quotes, which every login shell understands.
+quoted() {
+  local word escaped="'\\''"
+  for word in "$@"; do printf "'%s' " "${word//\'/"$escaped"}"; done
 }
 
-# on_hosts SCRIPT ARGUMENT...: on each of HOSTS, all at once. Fails when one fails.
+# over_ssh HOST SCRIPT ARGUMENT...: the login shell there may be any, and its environment is bare.
+over_ssh() {
+  local host=$1 script=$2 name options settings=("WEIR_CONF_DIR=$WEIR_CONF_DIR")
+  shift 2
+  for name in "${SHARED_VARIABLES[@]}"; do settings+=("$name=${!name}"); done
+  # The first of several values counts for ssh, so that WEIR_SSH_OPTS overrides ours.
+  read -ra options <<<"$WEIR_SSH_OPTS"
+  ssh -n "${options[@]}" -o ConnectTimeout=10 -o ServerAliveInterval=15 -- "$host" "env $(quoted "${settings[@]}" "$WEIR_DEPLOY_DIR/$script" "$@")"
+}
+
+# on_host HOST SCRIPT ARGUMENT...: runs a script of this folder there; the same paths are expected on every machine. Its
+# exit code, with a word about what went wrong; 255 when the host could not be reached.
+on_host() {
+  local host=$1 code=0
+  shift
+  if [[ $host == localhost || $host == 127.0.0.1 ]]; then
+    "$WEIR_DEPLOY_DIR/$1" "${@:2}" || code=$?
+  else
+    over_ssh "$host" "$@" || code=$?
+  fi
+  case $code in
+    0) ;;
+    126 | 127) echo "$* failed on host $host with exit code $code: is Weir under $WEIR_DEPLOY_DIR there?" >&2 ;;
+    255) echo "Host $host could not be reached by ssh: $* was not done." >&2 ;;
+    *) echo "$* failed on host $host with exit code $code." >&2 ;;
+  esac
+  return "$code"
+}
+
+# on_hosts SCRIPT ARGUMENT...: on each of HOSTS, all at once. Fails when one fails; DONE_COUNT and UNREACHED_COUNT tell
+# on how many it was done and how many did not answer.
 on_hosts() {
-  local host process failed=0 processes=()
+  local host process code processes=()
+  DONE_COUNT=0
+  UNREACHED_COUNT=0
   for host in "${HOSTS[@]}"; do
     on_host "$host" "$@" &
     processes+=($!)
   done
   for process in "${processes[@]}"; do
-    wait "$process" || failed=1
+    code=0
+    wait "$process" || code=$?
+    case $code in
+      0) DONE_COUNT=$((DONE_COUNT + 1)) ;;
+      255) UNREACHED_COUNT=$((UNREACHED_COUNT + 1)) ;;
+    esac
   done
-  return "$failed"
+  ((DONE_COUNT == ${#HOSTS[@]}))
 }
 
 # program_of DAEMON: the program behind a daemon's name.

@@ -116,7 +116,7 @@ printf 'localhost # first\n/rack/localhost\nother\n' >"$work/conf/workers"
 PATH=$work/remote:$PATH WEIR_SSH_OPTS="-p 2222" run 0 "$work/deploy/start-cluster.sh"
 says '^Starting cluster\.$'
 [[ $(wc -l <"$taskmanager_pids") == 2 && $(wc -l <"$jobmanager_pids") == 1 ]] || fail "one JobManager, two TaskManagers"
-grep -q -- "-n -p 2222 -- other WEIR_CONF_DIR=$work/conf $work/deploy/taskmanager.sh start" "$work/ssh_calls" || fail "the call of ssh"
+grep -q -- "^-n -p 2222 .* -- other env .*'WEIR_CONF_DIR=$work/conf' .*'$work/deploy/taskmanager.sh' 'start'" "$work/ssh_calls" || fail "the call of ssh"
 pids=$(cat "$taskmanager_pids" "$jobmanager_pids")
 PATH=$work/remote:$PATH run 0 "$work/deploy/stop-cluster.sh"
 [[ $(tail -n 1 "$work/out") == "Stopping standalonesession daemon"* ]] || fail "the JobManager is stopped last"
