@@ -21,9 +21,10 @@ constinit const ConfigOption<MemorySize> kJobManagerArtifactSizeMax{{
     .description = "Largest job library that is accepted."}};
 
 // TaskManager: addresses, slots, memory, network.
-constinit const ConfigOption<std::string> kTaskManagerHost{{
-    .key = "taskmanager.host", .kind = OptionKind::kString, .default_text = "localhost",
-    .description = "Address under which other TaskManagers reach this one."}};
+constinit const ConfigOption<std::optional<std::string>> kTaskManagerHost{{
+    .key = "taskmanager.host", .kind = OptionKind::kString,
+    .description = "Address under which other TaskManagers reach this one; when not set, taskmanager.bind-host, or the address of the "
+                   "interface that leads to the JobManager if that is 0.0.0.0."}};
 constinit const ConfigOption<std::string> kTaskManagerBindHost{{
     .key = "taskmanager.bind-host", .kind = OptionKind::kString, .default_text = "localhost",
     .description = "Local interface the TaskManager listens on; 0.0.0.0 = all."}};

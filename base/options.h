@@ -29,7 +29,7 @@ extern const ConfigOption<std::string> kJobManagerArtifactDirectory;
 extern const ConfigOption<MemorySize> kJobManagerArtifactSizeMax;
 
 // TaskManager: addresses, slots, memory, network.
-extern const ConfigOption<std::string> kTaskManagerHost;
+extern const ConfigOption<std::optional<std::string>> kTaskManagerHost;
 extern const ConfigOption<std::string> kTaskManagerBindHost;
 extern const ConfigOption<int64_t> kTaskManagerDataPort;
 extern const ConfigOption<int64_t> kTaskManagerNumberOfTaskSlots;

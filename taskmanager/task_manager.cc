@@ -8,6 +8,7 @@
 #include "base/status_macros.h"
 #include "proto/convert.h"
 #include "proto/messages.pb.h"
+#include "taskmanager/advertised_host.h"
 
 namespace weir {
 namespace {
@@ -22,6 +23,7 @@ TaskManager::TaskManager(TaskManagerOptions options, WorkerLauncher& launcher)
     : options_(std::move(options)), launcher_(launcher), link_(options_.leader, clock_.MonotonicMillis()), registry_(options_.workers) {}
 
 StatusOr<std::unique_ptr<TaskManager>> TaskManager::Start(TaskManagerOptions options, WorkerLauncher& launcher) {
+  if (options.host.empty()) options.host = AdvertisedHost(options.bind_host, options.job_manager_address);
   std::unique_ptr<TaskManager> made(new TaskManager(std::move(options), launcher));
   const Status ready = made->Init();
   if (!ready.ok()) {

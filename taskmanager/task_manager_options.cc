@@ -11,7 +11,7 @@ namespace weir {
 TaskManagerOptions TaskManagerOptions::From(const Configuration& configuration) {
   TaskManagerOptions made;
   made.id = configuration.Get(options::kTaskManagerResourceId);
-  made.host = configuration.Get(options::kTaskManagerHost);
+  made.host = configuration.Get(options::kTaskManagerHost).value_or("");
   made.bind_host = configuration.Get(options::kTaskManagerBindHost);
   made.data_port = static_cast<uint16_t>(configuration.Get(options::kTaskManagerDataPort));
   made.handshake_timeout_ms = configuration.Get(options::kTaskManagerNetworkHandshakeTimeout).count();

@@ -23,7 +23,7 @@ namespace weir {
 
 struct TaskManagerOptions {
   std::optional<std::string> id;       // Unset: made of host, data port and random digits.
-  std::string host = "localhost";      // Under which others reach this one.
+  std::string host;                    // Under which others reach this one; empty: AdvertisedHost().
   std::string bind_host = "localhost";
   uint16_t data_port = 0;
   int64_t handshake_timeout_ms = 5'000;
