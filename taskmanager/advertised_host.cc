@@ -9,20 +9,22 @@
 #include <cstring>
 
 #include "base/log.h"
-#include "proto/file_descriptor.h"
 
 namespace weir {
 namespace {
 
 // The address of this machine on the way to `to`, in digits; empty with errno. Connecting a datagram socket only asks for a route.
 std::string LocalAddressTowards(const addrinfo& to) {
-  const FileDescriptor socket(::socket(to.ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const int socket = ::socket(to.ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (socket < 0) return "";
   sockaddr_storage own{};
   socklen_t length = sizeof(own);
   char text[NI_MAXHOST] = {};
-  const bool found = socket.valid() && ::connect(socket.get(), to.ai_addr, to.ai_addrlen) == 0 &&
-                     ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&own), &length) == 0 &&
+  const bool found = ::connect(socket, to.ai_addr, to.ai_addrlen) == 0 && ::getsockname(socket, reinterpret_cast<sockaddr*>(&own), &length) == 0 &&
                      ::getnameinfo(reinterpret_cast<const sockaddr*>(&own), length, text, sizeof(text), nullptr, 0, NI_NUMERICHOST) == 0;
+  const int error = errno;
+  ::close(socket);
+  errno = error;
   return found ? text : "";
 }
 
