@@ -28,7 +28,6 @@ void OutputBuffer::Flush() {
   std::byte* const begin = static_cast<std::byte*>(batch_.rows());
   if (cursor_ == begin) return;
   batch_.SetSize(static_cast<uint32_t>((cursor_ - begin) / type_.size_bytes));
-  rows_pushed_ += batch_.size();
   cursor_ = end_ = nullptr;
   timestamp_cursor_ = nullptr;
   sink_.Push(std::move(batch_));

@@ -1,7 +1,9 @@
 // Where an operator's rows go: the buffer that Collector<T> writes into and the sink that takes full batches.
 #pragma once
 
+#include <algorithm>
 #include <memory>
+#include <span>
 
 #include <weir/core/record_batch.h>
 
@@ -35,6 +37,24 @@ class OutputBuffer {
     if (timestamp_cursor_ != nullptr) *timestamp_cursor_++ = timestamp_;
   }
 
+  // Room for `rows` rows, or for fewer but at least one when the batch ends before; pushes a full one first.
+  template <class T>
+  std::span<T> Room(uint32_t rows) {
+    Reserve();
+    const size_t left = static_cast<size_t>(end_ - cursor_) / sizeof(T);
+    return {reinterpret_cast<T*>(cursor_), std::min<size_t>(rows, left)};
+  }
+  // The rows of Room() are constructed now; `timestamps` are theirs, null when the batch has none.
+  template <class T>
+  void Advance(std::span<T> rows, const int64_t* timestamps) {
+    cursor_ += rows.size_bytes();
+    if (timestamp_cursor_ != nullptr) timestamp_cursor_ = std::copy_n(timestamps, rows.size(), timestamp_cursor_);
+  }
+  // The next rows have timestamps when those of `input` have.
+  void MatchTimestamps(const RecordBatch& input) {
+    if (with_timestamps_ != input.has_timestamps()) [[unlikely]] SwitchTimestamps(input.has_timestamps());
+  }
+
   // From the next row on, rows carry `timestamp`. A change between with and without pushes what is there.
   void SetTimestamp(int64_t timestamp) {
     if (!with_timestamps_) [[unlikely]] SwitchTimestamps(true);
@@ -45,7 +65,6 @@ class OutputBuffer {
   }
   // Pushes a partial batch.
   void Flush();
-  uint64_t rows_out() const { return rows_pushed_; }
 
  private:
   void NextBatch();
@@ -61,7 +80,6 @@ class OutputBuffer {
   int64_t* timestamp_cursor_ = nullptr;
   int64_t timestamp_ = 0;
   bool with_timestamps_ = false;
-  uint64_t rows_pushed_ = 0;
 };
 
 }  // namespace weir

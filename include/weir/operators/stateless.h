@@ -1,7 +1,11 @@
 // Map, Filter and FlatMap over batches.
 #pragma once
 
+#include <memory>
 #include <optional>
+#include <span>
+#include <type_traits>
+#include <utility>
 
 #include <weir/engine/operator.h>
 #include <weir/operators/invoke.h>
@@ -26,44 +30,120 @@ void ForEachRow(RecordBatch& batch, OutputBuffer& out, Body&& body) {
   out.Flush();
 }
 
-// What the three have in common: a function, its life cycle and an output. Derived::Row(row, collector) is static.
-template <class Derived, class F, class I, class O>
-class RowOperator : public Operator {
+// What Map and FlatMap have in common: a function, its life cycle and an output of another type.
+template <class F, class O>
+class FunctionOperator : public Operator {
  public:
-  explicit RowOperator(const F& function) : function_(function) {}
+  explicit FunctionOperator(const F& function) : function_(function) {}
   void Open(OperatorContext& context) override {
     out_.emplace(TypeOf<O>(), context.output, context.output_rows_max);
     OpenFunction(function_, context.runtime);
   }
-  void ProcessBatch(RecordBatch& batch) override {
-    Collector<O> collector(*out_);
-    ForEachRow<I>(batch, *out_, [&](I& row) { Derived::Row(function_, row, collector); });
-  }
   void Close() override { CloseFunction(function_); }
 
- private:
+ protected:
   F function_;
   std::optional<OutputBuffer> out_;
 };
 
+// The same for an operator whose output is its input's batch.
+template <class F>
+class InPlaceOperator : public Operator {
+ public:
+  explicit InPlaceOperator(const F& function) : function_(function) {}
+  void Open(OperatorContext& context) override {
+    output_ = &context.output;
+    OpenFunction(function_, context.runtime);
+  }
+  void Close() override { CloseFunction(function_); }
+
+ protected:
+  F function_;
+  BatchSink* output_ = nullptr;
+};
+
 template <class F, class I, class O>
-struct MapOperator final : RowOperator<MapOperator<F, I, O>, F, I, O> {
-  using RowOperator<MapOperator<F, I, O>, F, I, O>::RowOperator;
-  static void Row(F& function, I& row, Collector<O>& out) { out.Collect(CallMap(function, std::as_const(row))); }
+class MapOperator final : public FunctionOperator<F, O> {
+ public:
+  using FunctionOperator<F, O>::FunctionOperator;
+  void ProcessBatch(RecordBatch& batch) override {
+    OutputBuffer& out = *this->out_;
+    if constexpr (std::is_trivially_destructible_v<O>) {
+      out.MatchTimestamps(batch);
+      for (uint32_t from = 0; from < batch.size();) from += MapRun(batch, from, out);
+      out.Flush();
+    } else {
+      Collector<O> collector(out);
+      ForEachRow<I>(batch, out, [&](I& row) { collector.Collect(CallMap(this->function_, std::as_const(row))); });
+    }
+  }
+
+ private:
+  // As many rows as the output's batch has room for. Should the function throw, nothing needs to be destroyed.
+  uint32_t MapRun(RecordBatch& batch, uint32_t from, OutputBuffer& out) {
+    const std::span<O> room = out.template Room<O>(batch.size() - from);
+    const I* row = batch.Rows<I>() + from;
+    for (O& result : room) std::construct_at(&result, CallMap(this->function_, *row++));
+    out.Advance(room, batch.has_timestamps() ? batch.timestamps() + from : nullptr);
+    return static_cast<uint32_t>(room.size());
+  }
+};
+
+// To the same type: each record becomes its result where it stands, and the batch goes on with its timestamps.
+template <class F, class I>
+class MapOperator<F, I, I> final : public InPlaceOperator<F> {
+ public:
+  using InPlaceOperator<F>::InPlaceOperator;
+  void ProcessBatch(RecordBatch& batch) override {
+    for (I& row : std::span(batch.Rows<I>(), batch.size())) row = CallMap(this->function_, std::as_const(row));
+    this->output_->Push(std::move(batch));
+  }
 };
 
 template <class F, class I>
-struct FilterOperator final : RowOperator<FilterOperator<F, I>, F, I, I> {
-  using RowOperator<FilterOperator<F, I>, F, I, I>::RowOperator;
-  static void Row(F& function, I& row, Collector<I>& out) {
-    if (CallFilter(function, std::as_const(row))) out.Collect(std::move(row));
+class FilterOperator final : public InPlaceOperator<F> {
+ public:
+  using InPlaceOperator<F>::InPlaceOperator;
+  void ProcessBatch(RecordBatch& batch) override {
+    const bool has_columns = batch.has_timestamps() || batch.has_hashes();
+    const uint32_t kept = has_columns ? Keep<true>(batch) : Keep<false>(batch);
+    if (kept == 0) return;
+    std::destroy_n(batch.Rows<I>() + kept, batch.size() - kept);
+    batch.SetSize(kept);
+    this->output_->Push(std::move(batch));
+  }
+
+ private:
+  // Moves the records that pass to the front, in order; all stay constructed. Returns how many.
+  template <bool kColumns>
+  uint32_t Keep(RecordBatch& batch) {
+    I* const rows = batch.Rows<I>();
+    const uint32_t count = batch.size();
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; ++i) {
+      if (!CallFilter(this->function_, std::as_const(rows[i]))) continue;
+      if (kept != i) {
+        rows[kept] = std::move(rows[i]);
+        if constexpr (kColumns) MoveColumns(batch, kept, i);
+      }
+      ++kept;
+    }
+    return kept;
+  }
+  static void MoveColumns(RecordBatch& batch, uint32_t to, uint32_t from) {
+    if (batch.has_timestamps()) batch.timestamps()[to] = batch.timestamps()[from];
+    if (batch.has_hashes()) batch.hashes()[to] = batch.hashes()[from];
   }
 };
 
 template <class F, class I, class O>
-struct FlatMapOperator final : RowOperator<FlatMapOperator<F, I, O>, F, I, O> {
-  using RowOperator<FlatMapOperator<F, I, O>, F, I, O>::RowOperator;
-  static void Row(F& function, I& row, Collector<O>& out) { CallFlatMap(function, std::as_const(row), out); }
+class FlatMapOperator final : public FunctionOperator<F, O> {
+ public:
+  using FunctionOperator<F, O>::FunctionOperator;
+  void ProcessBatch(RecordBatch& batch) override {
+    Collector<O> collector(*this->out_);
+    ForEachRow<I>(batch, *this->out_, [&](I& row) { CallFlatMap(this->function_, std::as_const(row), collector); });
+  }
 };
 
 }  // namespace weir::internal
