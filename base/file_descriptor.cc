@@ -1,4 +1,4 @@
-#include "proto/file_descriptor.h"
+#include "base/file_descriptor.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>

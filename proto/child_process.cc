@@ -12,7 +12,7 @@
 #include <cstring>
 
 #include "base/status_macros.h"
-#include "proto/file_descriptor.h"
+#include "base/file_descriptor.h"
 
 namespace weir {
 namespace {

@@ -8,7 +8,7 @@
 
 #include <weir/core/status.h>
 
-#include "proto/file_descriptor.h"
+#include "base/file_descriptor.h"
 
 namespace weir {
 

@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "base/thread_pool.h"
-#include "proto/file_descriptor.h"
+#include "base/file_descriptor.h"
 
 namespace weir {
 

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string>
 
-#include "proto/file_descriptor.h"
+#include "base/file_descriptor.h"
 
 namespace weir {
 

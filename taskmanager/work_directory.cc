@@ -16,7 +16,7 @@
 
 #include "base/log.h"
 #include "base/status_macros.h"
-#include "proto/file_descriptor.h"
+#include "base/file_descriptor.h"
 
 namespace weir {
 namespace {

@@ -7,7 +7,7 @@
 #include <mutex>
 #include <thread>
 
-#include "proto/file_descriptor.h"
+#include "base/file_descriptor.h"
 #include "proto/message_sender.h"
 #include "taskmanager/worker_launcher.h"
 

@@ -6,7 +6,7 @@
 #include <weir/core/status.h>
 
 #include "base/ids.h"
-#include "proto/file_descriptor.h"
+#include "base/file_descriptor.h"
 
 namespace weir {
 

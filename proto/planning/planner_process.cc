@@ -15,7 +15,7 @@
 
 #include "base/status_macros.h"
 #include "proto/child_process.h"
-#include "proto/file_descriptor.h"
+#include "base/file_descriptor.h"
 #include "proto/messages.pb.h"
 #include "proto/planning/plan_properties.h"
 #include "runtime/graph/graph_difference.h"

@@ -9,7 +9,7 @@ namespace weir {
 Reactor::Reactor() : core_(std::make_unique<Core>()) {}
 
 Reactor::~Reactor() {
-  for (auto& [fd, descriptor] : core_->watched) descriptor->release();
+  for (auto& [fd, watch] : core_->watched) watch.descriptor->release();
 }
 
 void Reactor::Poll() { core_->io.poll(); }
@@ -23,7 +23,7 @@ void Reactor::Interrupt() { boost::asio::post(core_->io, [] {}); }
 
 void Reactor::Post(std::function<void()> closure) { boost::asio::post(core_->io, std::move(closure)); }
 
-void Reactor::WatchReadable(int fd, std::function<void()> ready) {
+void Reactor::WatchReadable(int fd, const void* owner, std::function<void()> ready) {
   Unwatch(fd);
   auto descriptor = std::make_unique<boost::asio::posix::stream_descriptor>(core_->io, fd);
   descriptor->async_wait(boost::asio::posix::stream_descriptor::wait_read, [this, fd, ready = std::move(ready)](const boost::system::error_code& error) {
@@ -31,13 +31,21 @@ void Reactor::WatchReadable(int fd, std::function<void()> ready) {
     Unwatch(fd);
     ready();
   });
-  core_->watched[fd] = std::move(descriptor);
+  core_->watched[fd] = {owner, std::move(descriptor)};
+}
+
+void Reactor::UnwatchAll(const void* owner) {
+  for (auto at = core_->watched.begin(); at != core_->watched.end();) {
+    const auto [fd, owned] = std::pair(at->first, at->second.owner == owner);
+    ++at;
+    if (owned) Unwatch(fd);
+  }
 }
 
 void Reactor::Unwatch(int fd) {
   const auto found = core_->watched.find(fd);
   if (found == core_->watched.end()) return;
-  found->second->release();
+  found->second.descriptor->release();
   core_->watched.erase(found);
 }
 

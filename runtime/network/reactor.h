@@ -26,13 +26,16 @@ class Reactor {
   void Post(std::function<void()> closure);
 
   // Calls `ready` once when `fd` (not owned) has something to read or is at its end; replaces an earlier watch of it.
-  void WatchReadable(int fd, std::function<void()> ready);
-  void Unwatch(int fd);
+  void WatchReadable(int fd, const void* owner, std::function<void()> ready);
+  // No watch of this owner calls it any more.
+  void UnwatchAll(const void* owner);
 
   struct Core;  // The Asio context, for the transports of this folder only.
   Core& core() { return *core_; }
 
  private:
+  void Unwatch(int fd);
+
   std::unique_ptr<Core> core_;
 };
 

@@ -31,7 +31,7 @@ bool SlotTask::Run(int64_t now_ns) {
   if (waiting_ != nullptr) {
     // A suspended step goes on when its condition holds. Checked on every wake-up of the task only.
     if (!awake_.exchange(false, std::memory_order_acq_rel)) return false;
-    if (!cancelled_ && !(*waiting_)()) return false;
+    if (!WaitIsOver()) return false;
     SetCurrentTask(body_->name());
     fiber_->Resume();
   } else {
@@ -72,8 +72,13 @@ bool SlotTask::Run(int64_t now_ns) {
   return last_result_ != StepResult::kIdle;
 }
 
-void SlotTask::WaitUntil(const std::function<bool()>& ready) {
+void SlotTask::ThrowIfDisturbed() const {
   if (cancelled_) throw TaskCancelled();
+  if (broken_.has_value()) throw ChannelBroken{*broken_};
+}
+
+void SlotTask::WaitUntil(const std::function<bool()>& ready) {
+  ThrowIfDisturbed();
   const int64_t begin_ns = loop_.clock().MonotonicNanos();
   times_.backpressured.store(true, std::memory_order_relaxed);
   waiting_ = &ready;
@@ -82,11 +87,14 @@ void SlotTask::WaitUntil(const std::function<bool()>& ready) {
     awake_.store(true, std::memory_order_release);
     fiber_->Suspend();
   } else {
-    while (!cancelled_ && !ready()) {
-      loop_.reactor().Wait(awake_.exchange(false, std::memory_order_acq_rel) ? 0 : kIdleWaitNs / 100);
+    while (!WaitIsOver()) {
+      loop_.Sleep(kIdleWaitNs, [this] { return awake_.load(std::memory_order_seq_cst); });
+      awake_.store(false, std::memory_order_seq_cst);
     }
   }
   waiting_ = nullptr;
+  // A wake-up that the wait took may have been for more than the wait, such as mail: the task is looked at once more.
+  awake_.store(true, std::memory_order_release);
   const int64_t end_ns = loop_.clock().MonotonicNanos();
   const int64_t waited_ns = end_ns - begin_ns;
   // First, so that the watchdog does not take the wait for a part of the step.
@@ -95,7 +103,7 @@ void SlotTask::WaitUntil(const std::function<bool()>& ready) {
   Add(times_.backpressured_ns, waited_ns);
   // In this form the whole step counts as busy at its end.
   if (threading_ == Threading::kTask) Add(times_.busy_ns, -waited_ns);
-  if (cancelled_) throw TaskCancelled();
+  ThrowIfDisturbed();
 }
 
 SlotLoop::SlotLoop(std::string thread_name, const Clock& clock) : clock_(clock) {
@@ -132,6 +140,13 @@ int64_t SlotLoop::IdleTimeoutNs(int64_t now_ns) const {
   return std::max<int64_t>(0, wake_ns - now_ns);
 }
 
+void SlotLoop::Sleep(int64_t timeout_ns, const std::function<bool()>& woken) {
+  waiting_.store(true, std::memory_order_seq_cst);
+  // A wake-up before the flag was not signalled: look once more.
+  reactor_.Wait(woken() ? 0 : timeout_ns);
+  waiting_.store(false, std::memory_order_seq_cst);
+}
+
 void SlotLoop::Run(const std::string& thread_name) {
   pthread_setname_np(pthread_self(), thread_name.substr(0, 15).c_str());
   while (!stopping_.load(std::memory_order_relaxed)) {
@@ -141,11 +156,9 @@ void SlotLoop::Run(const std::string& thread_name) {
     for (size_t i = 0; i < tasks_.size(); ++i) progress |= tasks_[i]->Run(clock_.MonotonicNanos());
     idle_rounds_ = progress ? 0 : idle_rounds_ + 1;
     if (idle_rounds_ < kSpinRounds) continue;
-    waiting_.store(true, std::memory_order_seq_cst);
-    // A wake-up between the last look and the flag above was not signalled: look once more.
-    const bool woken = std::any_of(tasks_.begin(), tasks_.end(), [](const SlotTask* task) { return !task->done_ && task->awake_.load(std::memory_order_seq_cst); });
-    if (!woken) reactor_.Wait(IdleTimeoutNs(clock_.MonotonicNanos()));
-    waiting_.store(false, std::memory_order_seq_cst);
+    Sleep(IdleTimeoutNs(clock_.MonotonicNanos()), [this] {
+      return std::any_of(tasks_.begin(), tasks_.end(), [](const SlotTask* task) { return !task->done_ && task->awake_.load(std::memory_order_seq_cst); });
+    });
     idle_rounds_ = 0;
   }
 }

@@ -68,11 +68,18 @@ class SlotTask final : public WakeTarget, public TaskWaiter {
     cancelled_ = true;
     Wake();
   }
+  // Thread: the slot's. A waiting task is woken and throws ChannelBroken: its peer may never give credit again.
+  void BreakWait(std::string why) {
+    broken_ = std::move(why);
+    Wake();
+  }
   const TaskTimes& times() const { return times_; }
   bool done() const { return done_; }
 
  private:
   friend class SlotLoop;
+  bool WaitIsOver() const { return cancelled_ || broken_.has_value() || (*waiting_)(); }
+  void ThrowIfDisturbed() const;
   // Runs until the step ends or waits. True when something was done.
   bool Run(int64_t now_ns);
 
@@ -83,6 +90,7 @@ class SlotTask final : public WakeTarget, public TaskWaiter {
   std::atomic<bool> awake_{true};
   const std::function<bool()>* waiting_ = nullptr;  // What a suspended step waits for.
   bool cancelled_ = false;
+  std::optional<std::string> broken_;  // Why a channel broke.
   bool done_ = false;
   StepResult last_result_ = StepResult::kProgress;
   int64_t idle_since_ns_ = 0;
@@ -114,6 +122,9 @@ class SlotLoop {
 
  private:
   void Run(const std::string& thread_name);
+  // Waits for sockets, posts or wake-ups, unless `woken` says, now, that one has come already.
+  void Sleep(int64_t timeout_ns, const std::function<bool()>& woken);
+  friend class SlotTask;
   int64_t IdleTimeoutNs(int64_t now_ns) const;
 
   const Clock& clock_;

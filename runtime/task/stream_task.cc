@@ -81,15 +81,13 @@ void StreamTask::Drain() {
   });
 }
 
-void StreamTask::AttachSocket(uint32_t edge, uint32_t producer, int socket) {
-  Post([this, edge, producer, socket] {
+void StreamTask::AttachSocket(uint32_t edge, uint32_t producer, FileDescriptor socket) {
+  // Shared since mail is copyable; mail that nobody reads any more closes it.
+  Post([this, edge, producer, socket = std::make_shared<FileDescriptor>(std::move(socket))] {
     const auto found = remote_readers_.find({edge, producer});
-    if (found == remote_readers_.end()) {
-      ::close(socket);
-    } else {
-      found->second->Attach(socket);
-      remote_readers_.erase(found);
-    }
+    if (found == remote_readers_.end()) return;
+    found->second->Attach(socket->Release());
+    remote_readers_.erase(found);
   });
 }
 
@@ -99,6 +97,7 @@ void StreamTask::Cancel() {
 }
 
 void StreamTask::BreakChannels(const std::string& why) {
+  options_.loop->Post([task = options_.slot_task, why] { task->BreakWait(why); });
   Post([this, why] {
     // One that has ended its work only waits for its channels to empty; nobody is left to take what is in them.
     if (!broken_channel_.has_value()) throw ChannelBroken{why};
@@ -355,7 +354,7 @@ void StreamTask::Initialize() {
   chain.metric_labels = options_.metric_labels;
   chain.distributor = partitions_.empty() ? nullptr : partitions_.front().get();
   chain.request_work = [this](uint32_t count) { gate_->RequestWork(count); };
-  chain.wake_on_readable = [this](int fd) { options_.loop->reactor().WatchReadable(fd, [task = options_.slot_task] { task->Wake(); }); };
+  chain.wake_on_readable = [this](int fd) { options_.loop->reactor().WatchReadable(fd, this, [task = options_.slot_task] { task->Wake(); }); };
   chain.tail_copies_rows = std::all_of(partitions_.begin(), partitions_.end(), [](const auto& partition) { return partition->CopiesRows(); });
   chain.rows_per_batch = [this](const TypeInfo& type) { return RowsPerBatch(options_.limits, type); };
   chain_ = std::make_unique<OperatorChain>(std::move(chain), *tail_);
@@ -446,6 +445,7 @@ void StreamTask::End(TaskState state, const Status& failure) {
 }
 
 void StreamTask::MarkEnded() {
+  options_.loop->reactor().UnwatchAll(this);
   SetPhase(TaskPhase::kEnded);
   ended_.store(true, std::memory_order_release);
   options_.on_ended();

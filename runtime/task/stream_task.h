@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/file_descriptor.h"
 #include "runtime/network/remote_channel.h"
 #include "runtime/task/input_gate.h"
 #include "runtime/task/operator_chain.h"
@@ -86,7 +87,7 @@ class StreamTask final : public Steppable {
   void NotifyCheckpoint(CheckpointId id, bool completed);
   // Ends its data here, as if its input had ended; of sources only. Nothing when it has ended already.
   void Drain();
-  void AttachSocket(uint32_t edge, uint32_t producer, int socket);
+  void AttachSocket(uint32_t edge, uint32_t producer, FileDescriptor socket);
   void Cancel();
   // A worker at the other end of some channel is lost (R32).
   void BreakChannels(const std::string& why);

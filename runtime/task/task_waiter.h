@@ -18,7 +18,8 @@ struct ChannelBroken {
 class TaskWaiter {
  public:
   virtual ~TaskWaiter() = default;
-  // Returns once `ready` holds; other tasks and sockets of the slot go on meanwhile. Throws TaskCancelled.
+  // Returns once `ready` holds; other tasks and sockets of the slot go on meanwhile. Throws TaskCancelled or
+  // ChannelBroken when the wait is disturbed.
   virtual void WaitUntil(const std::function<bool()>& ready) = 0;
 };
 

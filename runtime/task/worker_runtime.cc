@@ -228,7 +228,7 @@ Status WorkerRuntime::Deploy(AttemptId attempt, std::vector<TaskDeployment> depl
     deployed->loop.Post([task = deployed.get()] { task->loop.AddTask(&task->slot_task); });
   }
   peers_->Watch(options_.job, attempt, watched);
-  std::erase_if(pending_connections_, [this](const PendingConnection& pending) { return GiveToTask(pending.handshake, pending.socket); });
+  std::erase_if(pending_connections_, [this](PendingConnection& pending) { return GiveToTask(pending.handshake, pending.socket); });
   DropStaleConnections();
   return Status::Ok();
 }
@@ -314,36 +314,30 @@ WorkerRuntime::Deployed* WorkerRuntime::Find(SubtaskId subtask) {
   return nullptr;
 }
 
-bool WorkerRuntime::GiveToTask(const ChannelHandshake& handshake, int socket) {
+bool WorkerRuntime::GiveToTask(const ChannelHandshake& handshake, FileDescriptor& socket) {
   if (handshake.attempt != attempt_ || handshake.edge >= plan_.graph.edges.size()) return false;
   Deployed* const deployed = Find({plan_.graph.edges[handshake.edge].to, handshake.consumer_subtask});
   if (deployed == nullptr) return false;
-  deployed->task->AttachSocket(handshake.edge, handshake.producer_subtask, socket);
+  deployed->task->AttachSocket(handshake.edge, handshake.producer_subtask, std::move(socket));
   return true;
 }
 
-void WorkerRuntime::AttachConnection(const ChannelHandshake& handshake, int socket) {
-  if (handshake.job != options_.job || handshake.attempt < attempt_) {
-    ::close(socket);  // A zombie's (R9).
-    return;
-  }
-  if (handshake.edge == PeerWatch::kHeartbeatEdge) return peers_->Adopt(socket);
+void WorkerRuntime::AttachConnection(const ChannelHandshake& handshake, FileDescriptor socket) {
+  if (handshake.job != options_.job || handshake.attempt < attempt_) return;  // A zombie's (R9).
+  if (handshake.edge == PeerWatch::kHeartbeatEdge) return peers_->Adopt(socket.Release());
   if (GiveToTask(handshake, socket)) return;
   DropStaleConnections();
   if (pending_connections_.size() >= kPendingConnectionsMax) {
     LOG_WARN("Too many data connections wait for their tasks, one is closed, limit={}", kPendingConnectionsMax);
-    ::close(socket);
     return;
   }
-  pending_connections_.push_back({handshake, socket, clock_.MonotonicNanos()});
+  pending_connections_.push_back({handshake, std::move(socket), clock_.MonotonicNanos()});
 }
 
 void WorkerRuntime::DropStaleConnections() {
   const int64_t oldest_ns = clock_.MonotonicNanos() - kPendingConnectionNs;
   std::erase_if(pending_connections_, [&](const PendingConnection& pending) {
-    const bool stale = pending.handshake.attempt < attempt_ || pending.since_ns < oldest_ns;
-    if (stale) ::close(pending.socket);
-    return stale;
+    return pending.handshake.attempt < attempt_ || pending.since_ns < oldest_ns;
   });
 }
 
@@ -475,7 +469,7 @@ void WorkerRuntime::Join() {
   for (auto& [index, loop] : loops_) loop->Join();
   pool_->Stop();
   pool_->Join();
-  for (const PendingConnection& pending : pending_connections_) ::close(pending.socket);
+  pending_connections_.clear();
   joined_ = true;
 }
 

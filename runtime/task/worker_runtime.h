@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/file_descriptor.h"
 #include "base/metrics.h"
 #include "runtime/network/peer_watch.h"
 #include "runtime/network/remote_channel.h"
@@ -66,7 +67,7 @@ class WorkerRuntime {
   void DrainSources(AttemptId attempt, const std::vector<SubtaskId>& sources);
   void NotifyCheckpoint(AttemptId attempt, CheckpointId id, bool completed);
   // A data connection for one of the channels; kept for a while when its task is not deployed yet. Takes the socket.
-  void AttachConnection(const ChannelHandshake& handshake, int socket);
+  void AttachConnection(const ChannelHandshake& handshake, FileDescriptor socket);
 
   AttemptId attempt() const { return attempt_; }
   // Subtasks of the present attempt that have not ended.
@@ -82,7 +83,7 @@ class WorkerRuntime {
   struct Deployed;
   struct PendingConnection {
     ChannelHandshake handshake;
-    int socket;
+    FileDescriptor socket;
     int64_t since_ns;
   };
   static constexpr size_t kPendingConnectionsMax = 4'096;
@@ -91,7 +92,7 @@ class WorkerRuntime {
   Status CheckDeployment(const TaskDeployment& task) const;
   void TearDown();
   void OnTaskEnded();
-  bool GiveToTask(const ChannelHandshake& handshake, int socket);
+  bool GiveToTask(const ChannelHandshake& handshake, FileDescriptor& socket);
   void DropStaleConnections();
   Deployed* Find(SubtaskId subtask);
   void OnPeerLost(AttemptId attempt, const std::string& address, const std::string& why);

@@ -257,7 +257,7 @@ void WorkerSession::OnConnection(const std::string& handshake_bytes, FileDescrip
     LOG_WARN("Data connection closed: no task can take it");
     return;
   }
-  runtime_->AttachConnection(*handshake, socket.Release());
+  runtime_->AttachConnection(*handshake, std::move(socket));
 }
 
 void WorkerSession::OnStop() {

@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 #include "base/event_loop.h"
-#include "proto/file_descriptor.h"
+#include "base/file_descriptor.h"
 #include "proto/message_sender.h"
 #include "taskmanager/worker/job_loader.h"
 #include "taskmanager/worker/worker_events.h"

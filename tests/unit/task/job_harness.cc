@@ -110,7 +110,7 @@ void JobHarness::Listen(Worker& worker) {
       }
       const StatusOr<ChannelHandshake> handshake = ChannelHandshake::Decode({bytes, sizeof(bytes)});
       CHECK(handshake.ok());
-      Post([&worker, handshake = *handshake, socket] { worker.runtime->AttachConnection(handshake, socket); });
+      Post([&worker, handshake = *handshake, socket] { worker.runtime->AttachConnection(handshake, FileDescriptor(socket)); });
     }
   });
 }
