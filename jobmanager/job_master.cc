@@ -51,6 +51,8 @@ JobMaster::JobMaster(JobSubmission submission, Options options, ClusterGateway& 
       loop_(loop),
       clock_(clock),
       random_(std::random_device()()),
+      scheduler_tick_(loop, clock, [this] { Raise(SchedulerEvent::Tick{Jitter()}); }),
+      coordinator_tick_(loop, clock, [this] { Raise(CoordinatorEvent::Tick{}); }),
       storage_(std::make_shared<JobStorage>(
           JobStorage::Options{options_.checkpoints_directory, submission_.id, options_.epoch, submission_.graph.checkpoint.retained_max}, files, io_pool, loop, clock)),
       alive_(std::make_shared<bool>(true)),
@@ -234,7 +236,7 @@ void JobMaster::Apply(const SchedulerAction::Any& action) {
         } else if constexpr (std::is_same_v<Action, SchedulerAction::StopCheckpointing>) {
           Raise(CoordinatorEvent::AttemptStopped{chosen.attempt});
         } else if constexpr (std::is_same_v<Action, SchedulerAction::ScheduleTick>) {
-          After(chosen.at_ms, [this] { Raise(SchedulerEvent::Tick{Jitter()}); });
+          scheduler_tick_.ArmAt(chosen.at_ms);
         } else if constexpr (std::is_same_v<Action, SchedulerAction::JobEnded>) {
           if (chosen.status == JobStatus::kFinished) {
             storage_->DeleteCheckpoints();
@@ -274,7 +276,7 @@ void JobMaster::Apply(const CoordinatorAction::Any& action) {
         } else if constexpr (std::is_same_v<Action, CoordinatorAction::FailAttempt>) {
           Raise(SchedulerEvent::CheckpointingFailed{chosen.attempt, stuck_.Explain(chosen.reason, chosen.attempt), Jitter(), chosen.restarts_only});
         } else if constexpr (std::is_same_v<Action, CoordinatorAction::ScheduleTick>) {
-          After(chosen.at_ms, [this] { Raise(CoordinatorEvent::Tick{}); });
+          coordinator_tick_.ArmAt(chosen.at_ms);
         } else if constexpr (std::is_same_v<Action, CoordinatorAction::MessageIgnored>) {
           LOG_DEBUG("Checkpoint message ignored, job={}, reason={}", submission_.id.ToHex(), CoordinatorVerdictName(chosen.verdict));
         } else {

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/event_loop.h"
 #include "base/metrics.h"
+#include "jobmanager/armed_tick.h"
 #include "jobmanager/checkpoint_coordinator.h"
 #include "jobmanager/job_storage.h"
 #include "jobmanager/savepoint_operations.h"
@@ -135,6 +136,8 @@ class JobMaster {
   EventLoop& loop_;
   const Clock& clock_;
   std::mt19937_64 random_;
+  ArmedTick scheduler_tick_;
+  ArmedTick coordinator_tick_;
   std::shared_ptr<JobStorage> storage_;  // Shared with work on the I/O pool.
   std::shared_ptr<bool> alive_;          // Late callbacks look here first.
   std::optional<Scheduler> scheduler_;
