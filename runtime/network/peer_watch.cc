@@ -9,9 +9,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <optional>
+#include <utility>
 
 #include "base/check.h"
 
@@ -23,15 +26,19 @@ constexpr size_t kAdoptedMax = 10'000;
 
 int64_t NowNs() { return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1); }
 
+// Also for a peer that says nothing by itself: its silence ends the connection.
 void SetTimeouts(int socket, int64_t timeout_ms) {
+  const int on = 1;
   const unsigned int user_timeout_ms = static_cast<unsigned int>(timeout_ms);
-  const timeval send_timeout{timeout_ms / 1'000, (timeout_ms % 1'000) * 1'000};
+  const int idle_s = static_cast<int>(std::clamp<int64_t>(timeout_ms / 1'000, 1, 32'767));
   ::setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms, sizeof(user_timeout_ms));
-  ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &send_timeout, sizeof(send_timeout));
+  ::setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+  ::setsockopt(socket, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+  ::setsockopt(socket, IPPROTO_TCP, TCP_KEEPINTVL, &idle_s, sizeof(idle_s));
 }
 
-// Connects and says hello; -1 with errno.
-int DialPeer(const std::string& address, const std::string& hello, int64_t timeout_ms) {
+// Begins to connect, each time to the next of the host's addresses; -1 with errno. Waits for the resolver only, never for the peer.
+int BeginToConnect(const std::string& address, uint32_t dial_count, int64_t timeout_ms) {
   const size_t colon = address.rfind(':');
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
@@ -40,31 +47,48 @@ int DialPeer(const std::string& address, const std::string& hello, int64_t timeo
     errno = EHOSTUNREACH;
     return -1;
   }
-  int socket = -1;
-  for (const addrinfo* candidate = found; candidate != nullptr && socket < 0; candidate = candidate->ai_next) {
-    socket = ::socket(candidate->ai_family, candidate->ai_socktype | SOCK_CLOEXEC, candidate->ai_protocol);
-    if (socket < 0) continue;
-    SetTimeouts(socket, timeout_ms);  // The send time-out bounds the connect as well.
-    const bool greeted = ::connect(socket, candidate->ai_addr, candidate->ai_addrlen) == 0 &&
-                         ::send(socket, hello.data(), hello.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(hello.size());
-    if (greeted) break;
-    const int error = errno;
-    ::close(socket);
-    socket = -1;
-    errno = error;
-  }
+  std::vector<const addrinfo*> candidates;
+  for (const addrinfo* each = found; each != nullptr; each = each->ai_next) candidates.push_back(each);
+  const addrinfo& to = *candidates[dial_count % candidates.size()];
+  const int socket = ::socket(to.ai_family, to.ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, to.ai_protocol);
+  if (socket >= 0) SetTimeouts(socket, timeout_ms);
+  const bool begun = socket >= 0 && (::connect(socket, to.ai_addr, to.ai_addrlen) == 0 || errno == EINPROGRESS);
+  const int error = errno;
   ::freeaddrinfo(found);
-  return socket;
+  if (!begun && socket >= 0) ::close(socket);
+  errno = error;
+  return begun ? socket : -1;
 }
 
-// True while the socket is open and without error; drops what came in.
-bool Drain(int socket) {
+// How a connection that has begun stands.
+enum class Progress : uint8_t { kUnderWay, kConnected, kFailed };
+
+// With errno when it failed.
+Progress LookAtConnecting(int socket) {
+  pollfd event{socket, POLLOUT, 0};
+  if (::poll(&event, 1, 0) <= 0) return Progress::kUnderWay;
+  int error = 0;
+  socklen_t length = sizeof(error);
+  ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &length);
+  errno = error;
+  return error == 0 ? Progress::kConnected : Progress::kFailed;
+}
+
+std::string NoAnswer(int error, int64_t timeout_ms) {
+  std::string why = std::strerror(error);
+  if (error == ETIMEDOUT) why += ", no answer for " + std::to_string(timeout_ms) + " ms";
+  return why;
+}
+
+// Drops what came in. Unset while the socket is open and without error; 0 at its end, else the error.
+std::optional<int> Drain(int socket) {
   char dropped[256];
   while (true) {
     const ssize_t count = ::recv(socket, dropped, sizeof(dropped), MSG_DONTWAIT);
     if (count > 0) continue;
-    if (count == 0) return false;
-    return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+    if (count == 0) return 0;
+    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return std::nullopt;
+    return errno;
   }
 }
 
@@ -94,6 +118,7 @@ void PeerWatch::Watch(JobId job, AttemptId attempt, const std::set<std::string>&
 }
 
 void PeerWatch::Adopt(int socket) {
+  SetTimeouts(socket, timeout_ms_);
   std::lock_guard lock(mutex_);
   handed_over_.push_back(socket);
 }
@@ -116,12 +141,14 @@ void PeerWatch::Run() {
     for (Peer& peer : peers_) {
       if (stopping_.load()) return;
       if (peer.state == State::kDialing) Dial(peer);
+      if (peer.state == State::kConnecting) Greet(peer);
       if (peer.state == State::kConnected) Ping(peer);
     }
     DrainAdopted();
     // A peer that goes away ends its connection: that wakes at once, pings are for those that cannot.
     std::vector<pollfd> waiting = {{wake_[0], POLLIN, 0}};
     for (const Peer& peer : peers_) {
+      if (peer.state == State::kConnecting) waiting.push_back({peer.socket, POLLOUT, 0});
       if (peer.state == State::kConnected) waiting.push_back({peer.socket, POLLIN, 0});
     }
     ::poll(waiting.data(), waiting.size(), kPingIntervalMs);
@@ -142,22 +169,45 @@ void PeerWatch::Renew() {
   }
   peers_.clear();
   handshake_ = {job_, attempt_, kHeartbeatEdge, 0, 0};
-  for (const std::string& address : addresses_) peers_.push_back({address, State::kDialing, -1, NowNs() + timeout_ms_ * 1'000'000});
+  for (const std::string& address : addresses_) peers_.push_back({address, State::kDialing, -1, 0, NowNs() + timeout_ms_ * 1'000'000});
 }
 
 void PeerWatch::Dial(Peer& peer) {
-  peer.socket = DialPeer(peer.address, handshake_.Encode(), timeout_ms_);
+  peer.socket = BeginToConnect(peer.address, peer.dial_count++, timeout_ms_);
   if (peer.socket >= 0) {
-    peer.state = State::kConnected;
-  } else if (NowNs() >= peer.dial_until_ns) {
-    Lose(peer, std::string("cannot connect: ") + std::strerror(errno));
+    peer.state = State::kConnecting;
+  } else {
+    DialAgain(peer, errno);
   }
 }
 
+void PeerWatch::Greet(Peer& peer) {
+  const Progress progress = LookAtConnecting(peer.socket);
+  if (progress == Progress::kUnderWay) {
+    if (NowNs() >= peer.dial_until_ns) DialAgain(peer, ETIMEDOUT);
+    return;
+  }
+  const std::string hello = handshake_.Encode();
+  if (progress == Progress::kConnected && ::send(peer.socket, hello.data(), hello.size(), MSG_NOSIGNAL | MSG_DONTWAIT) == static_cast<ssize_t>(hello.size())) {
+    peer.state = State::kConnected;
+  } else {
+    DialAgain(peer, errno);
+  }
+}
+
+void PeerWatch::DialAgain(Peer& peer, int error) {
+  if (NowNs() >= peer.dial_until_ns) return Lose(peer, "cannot connect: " + NoAnswer(error, timeout_ms_));
+  // The next round comes after a ping's interval: the peer's TaskManager may be starting.
+  if (peer.socket >= 0) ::close(std::exchange(peer.socket, -1));
+  peer.state = State::kDialing;
+}
+
 void PeerWatch::Ping(Peer& peer) {
-  if (!Drain(peer.socket)) return Lose(peer, "its worker closed the heartbeat connection");
+  if (const std::optional<int> end = Drain(peer.socket); end.has_value()) {
+    return Lose(peer, *end == 0 ? "its worker closed the heartbeat connection" : "no heartbeat: " + NoAnswer(*end, timeout_ms_));
+  }
   if (::send(peer.socket, ".", 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1 || errno == EAGAIN || errno == EWOULDBLOCK) return;
-  Lose(peer, std::string("no heartbeat: ") + std::strerror(errno));
+  Lose(peer, "no heartbeat: " + NoAnswer(errno, timeout_ms_));
 }
 
 void PeerWatch::Lose(Peer& peer, const std::string& why) {
@@ -168,7 +218,7 @@ void PeerWatch::Lose(Peer& peer, const std::string& why) {
 
 void PeerWatch::DrainAdopted() {
   std::erase_if(adopted_, [](int socket) {
-    if (Drain(socket)) return false;
+    if (!Drain(socket).has_value()) return false;
     ::close(socket);
     return true;
   });

@@ -22,6 +22,7 @@ class PeerWatch {
   // `handshake.edge` of a heartbeat connection; no channel has it.
   static constexpr uint32_t kHeartbeatEdge = UINT32_MAX;
 
+  // A peer is lost when it does not answer for `timeout_ms`, refuses to be reached for as long, or ends the connection.
   // `on_lost` is called on the watch's thread, once per peer and attempt, and must not call back.
   PeerWatch(int64_t timeout_ms, std::function<void(AttemptId attempt, const std::string& address, const std::string& why)> on_lost);
   ~PeerWatch();  // CHECKs Stop.
@@ -30,23 +31,26 @@ class PeerWatch {
 
   // Watches these peers ("host:port" of their TaskManagers' data ports) of the job's attempt instead of any before.
   void Watch(JobId job, AttemptId attempt, const std::set<std::string>& addresses);
-  // Takes a heartbeat connection that a peer opened: what comes is read and dropped.
+  // Takes a heartbeat connection that a peer opened: what comes is read and dropped, until its end or silence.
   void Adopt(int socket);
   void Stop();
 
  private:
-  // kDialing -> kConnected -> kLost; a peer of an older attempt is closed.
-  enum class State : uint8_t { kDialing, kConnected, kLost };
+  // kDialing <-> kConnecting -> kConnected -> kLost, and kLost from any; a peer of an older attempt is closed.
+  enum class State : uint8_t { kDialing, kConnecting, kConnected, kLost };
   struct Peer {
     std::string address;
     State state = State::kDialing;
     int socket = -1;
-    int64_t dial_until_ns = 0;
+    uint32_t dial_count = 0;
+    int64_t dial_until_ns = 0;  // A connection that is not there by then is lost.
   };
 
   void Run();
   void Renew();
   void Dial(Peer& peer);
+  void Greet(Peer& peer);
+  void DialAgain(Peer& peer, int error);
   void Ping(Peer& peer);
   void Lose(Peer& peer, const std::string& why);
   void DrainAdopted();
@@ -57,7 +61,7 @@ class PeerWatch {
   int wake_[2] = {-1, -1};  // A pipe: ends the wait of the thread.
 
   std::mutex mutex_;
-  JobId job_;                          // Guarded by mutex_, as are the next ones: what the thread takes over.
+  JobId job_;  // Guarded by mutex_, as are the next ones: what the thread takes over.
   AttemptId attempt_;
   std::set<std::string> addresses_;
   bool renewed_ = false;

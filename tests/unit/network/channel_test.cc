@@ -6,8 +6,10 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <future>
 #include <mutex>
 #include <random>
+#include <set>
 #include <thread>
 
 #include "base/checksum.h"
@@ -346,6 +348,64 @@ TEST(PeerWatchTest, APeerOfAnOlderAttemptIsForgottenNotLost) {
   EXPECT_EQ(lost, 0);
   ::close(socket);
   ::close(listener);
+}
+
+// A socket that listens and answers nobody: one connection fills its queue, the kernel drops what others send to it.
+class SilentListener {
+ public:
+  SilentListener() : listener_(Listen(port_)) {
+    EXPECT_EQ(::listen(listener_, 0), 0);
+    EXPECT_TRUE(Fill());
+  }
+  ~SilentListener() {
+    ::close(queued_);
+    ::close(listener_);
+  }
+  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+
+ private:
+  bool Fill() {
+    queued_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(port_);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return ::connect(queued_, reinterpret_cast<const sockaddr*>(&to), sizeof(to)) == 0;
+  }
+
+  uint16_t port_ = 0;
+  int listener_;
+  int queued_ = -1;
+};
+
+TEST(PeerWatchTest, APeerThatDoesNotAnswerDelaysNoOtherNorTheEnd) {
+  const SilentListener silent;
+  uint16_t port = 0;
+  const int listener = Listen(port);
+  constexpr int64_t kForeverMs = 1'000'000;
+  PeerWatch watch(kForeverMs, [](AttemptId, const std::string&, const std::string& why) { ADD_FAILURE() << why; });
+  // Dialled in this order.
+  const std::set<std::string> peers = {silent.address(), "localhost:" + std::to_string(port)};
+  ASSERT_EQ(*peers.begin(), silent.address());
+  watch.Watch(kHandshake.job, kHandshake.attempt, peers);
+  const int socket = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+  std::string hello(ChannelHandshake::kEncodedBytes + 2, '\0');
+  EXPECT_EQ(::recv(socket, hello.data(), hello.size(), MSG_WAITALL), static_cast<ssize_t>(hello.size()));
+  watch.Stop();
+  ::close(socket);
+  ::close(listener);
+}
+
+TEST(PeerWatchTest, APeerThatDoesNotAnswerIsLostAfterTheTimeOut) {
+  const SilentListener silent;
+  std::promise<std::string> lost;
+  PeerWatch watch(100, [&](AttemptId, const std::string& peer, const std::string& why) {
+    EXPECT_EQ(peer, silent.address());
+    lost.set_value(why);
+  });
+  watch.Watch(kHandshake.job, kHandshake.attempt, {silent.address()});
+  EXPECT_EQ(lost.get_future().get(), "cannot connect: Connection timed out, no answer for 100 ms");
+  watch.Stop();
 }
 
 TEST(LocalChannelTest, MovesBatchesByPointerWithinItsBounds) {
