@@ -424,6 +424,34 @@ TEST_F(FaultTest, CallThatSleepsBeyondTheHeartbeatTimeoutIsLeftAlone) {
   EXPECT_EQ(lines[1], "(4,10)");
 }
 
+// Both subtasks of the consumer sleep, each behind a window that the other worker's producers have filled, and say nothing for
+// much longer than heartbeat.timeout; only the workers' own connection is judged by it (R32).
+TEST(FullWindowTest, BehindACallThatSleepsIsLegal) {
+  constexpr int64_t kRows = 8'000'000;
+  ClusterOptions options;
+  options.task_managers = 2;
+  // More than the kernel's buffers take: the producers' sockets stand still as well.
+  options.properties = {{"heartbeat.interval", "200 ms"},
+                        {"heartbeat.timeout", "2 s"},
+                        {"taskmanager.network.credits-per-channel", "64"},
+                        {"taskmanager.network.batch-bytes-max", "1mb"},
+                        {"taskmanager.network.batch-rows-max", "65536"}};
+  StatusOr<std::unique_ptr<Cluster>> cluster = Cluster::Start(options);
+  ASSERT_TRUE(cluster.ok()) << cluster.status().ToString();
+  const std::string output = (*cluster)->NewDirectory("out");
+  const StatusOr<CommandResult> result = (*cluster)->Command(
+      "run", {"--output", "json", "-p", "2", JobPath("scenario_keyed_count"), "--rows", std::to_string(kRows), "--keys", "100", "--sleep-ms", "6000",
+              "--checkpoint-interval-ms", "1000", "--output", output});
+  ASSERT_TRUE(result.ok()) << result.status().ToString();
+  EXPECT_TRUE(result->ok()) << result->error;
+  EXPECT_NE(result->output.find("\"restarts\": 0"), std::string::npos) << result->output;
+  const std::vector<std::string> lines = CommittedLines(output);
+  ASSERT_EQ(lines.size(), 100u);
+  for (const std::string& line : lines) EXPECT_TRUE(line.ends_with("," + std::to_string(kRows / 100) + ")")) << line;
+  const Status stopped = (*cluster)->Stop();
+  EXPECT_TRUE(stopped.ok()) << stopped.ToString();
+}
+
 // ---- Processes that stand still ----
 
 TEST(StoppedWorkerTest, IsReplacedAndDoesNoHarmWhenItGoesOn) {
