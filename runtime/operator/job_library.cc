@@ -23,23 +23,33 @@ class MappedFile {
  public:
   explicit MappedFile(const std::string& path) {
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return;
-    struct stat status {};
-    if (::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0) {
-      size_ = static_cast<size_t>(status.st_size);
-      void* const data = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd, 0);
-      if (data != MAP_FAILED) data_ = static_cast<const char*>(data);
-    }
-    ::close(fd);
+    problem_ = fd < 0 ? std::string("cannot be read: ") + std::strerror(errno) : Map(fd);
+    if (fd >= 0) ::close(fd);
   }
   ~MappedFile() {
     if (data_ != nullptr) ::munmap(const_cast<char*>(data_), size_);
   }
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
+  // What is wrong with the file; empty: nothing, and there is something in it.
+  const std::string& problem() const { return problem_; }
   std::string_view view() const { return data_ == nullptr ? std::string_view() : std::string_view(data_, size_); }
 
  private:
+  std::string Map(int fd) {
+    struct stat status {};
+    if (::fstat(fd, &status) != 0) return std::string("cannot be read: ") + std::strerror(errno);
+    if (S_ISDIR(status.st_mode)) return std::string("cannot be read: ") + std::strerror(EISDIR);
+    if (!S_ISREG(status.st_mode)) return "is no regular file";
+    if (status.st_size == 0) return "is empty";
+    size_ = static_cast<size_t>(status.st_size);
+    void* const data = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (data == MAP_FAILED) return std::string("cannot be read: ") + std::strerror(errno);
+    data_ = static_cast<const char*>(data);
+    return "";
+  }
+
+  std::string problem_;
   const char* data_ = nullptr;
   size_t size_ = 0;
 };
@@ -77,7 +87,7 @@ std::string FindWeirNote(std::string_view section) {
 StatusOr<std::string> ReadAbiNote(const std::string& path) {
   const MappedFile file(path);
   const std::string_view bytes = file.view();
-  if (bytes.empty()) return InvalidArgument("job library cannot be read or is empty, path=" + path);
+  if (!file.problem().empty()) return InvalidArgument("job library " + file.problem() + ", path=" + path);
   Elf64_Ehdr header{};
   if (!ReadAt(bytes, 0, header) || std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) {
     return InvalidArgument("job library is no shared library (no ELF file), path=" + path);

@@ -239,10 +239,11 @@ TEST_F(FaultTest, FilesThatAreNoJobAreRefused) {
   for (size_t at = 0; (at = no_entry.find("weir_job_entry", at)) != std::string::npos;) no_entry[at] = 'W';
   WriteWhole(folder + "/renamed.so", no_entry);
 
-  const std::pair<std::string, std::string> cases[] = {{folder + "/text.so", "no ELF file"},      {folder + "/empty.so", "empty"},
+  const std::pair<std::string, std::string> cases[] = {{folder + "/text.so", "no ELF file"},      {folder + "/empty.so", "job library is empty"},
                                                        {folder + "/truncated.so", "truncated"},   {folder + "/foreign.so", "built for another ABI"},
                                                        {folder + "/renamed.so", "no entry"},      {JobPath("scenario_no_entry"), "no WEIR_JOB entry"},
-                                                       {folder + "/missing.so", "cannot be read"}};
+                                                       {folder + "/missing.so", "cannot be read: No such file or directory"},
+                                                       {folder, "cannot be read: Is a directory"}};
   for (const auto& [path, expected] : cases) {
     const std::string error = RunToError({path, "--output", folder + "/out"});
     EXPECT_NE(error.find(expected), std::string::npos) << path << ": " << error;
