@@ -20,6 +20,7 @@
 #include <thread>
 
 #include "base/check.h"
+#include "base/port_check.h"
 #include "base/status_macros.h"
 
 namespace weir {
@@ -137,6 +138,11 @@ StatusOr<std::unique_ptr<Exposer>> Exposer::Start(const ExposerOptions& options,
   std::string last_error = "no port given";
   for (const PortRange::Interval& interval : options.ports.intervals) {
     for (uint32_t port = interval.first; port <= interval.last; ++port) {
+      // The server says on stderr that it failed, and not why.
+      if (const Status free = CheckPortFree(address, static_cast<uint16_t>(port)); !free.ok()) {
+        last_error = free.message();
+        continue;
+      }
       try {
         state->exposer =
             std::make_unique<prometheus::Exposer>(std::vector<std::string>{"listening_ports", fmt::format("{}:{}", address, port), "num_threads",
@@ -151,7 +157,7 @@ StatusOr<std::unique_ptr<Exposer>> Exposer::Start(const ExposerOptions& options,
       }
     }
   }
-  return Unavailable(fmt::format("metrics port is not free, host={} error={}", options.bind_host, last_error));
+  return Unavailable(fmt::format("no metrics port is free: {}", last_error));
 }
 
 Exposer::Exposer(std::unique_ptr<State> state) : state_(std::move(state)) {}

@@ -6,6 +6,7 @@
 #include "base/exposer.h"
 #include "base/log.h"
 #include "base/options.h"
+#include "base/port_check.h"
 #include "base/process_metrics.h"
 #include "base/status_macros.h"
 #include "jobmanager/client_service.h"
@@ -113,14 +114,16 @@ StatusOr<std::unique_ptr<JobManager>> JobManager::Start(const Configuration& con
   state.clients = std::make_unique<ClientService>(*state.dispatcher, *state.artifacts, state.loop);
 
   grpc::ServerBuilder builder;
-  const std::string address = bind_host + ":" + std::to_string(configuration.Get(options::kJobManagerRpcPort));
+  const uint16_t port = static_cast<uint16_t>(configuration.Get(options::kJobManagerRpcPort));
+  const std::string address = bind_host + ":" + std::to_string(port);
+  if (const Status free = CheckPortFree(bind_host, port); !free.ok()) return fail(free.WithContext("jobmanager.rpc.port"));
   builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &state.rpc_port);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.SetMaxReceiveMessageSize(kMessageBytesMax);
   builder.RegisterService(state.sessions.get());
   builder.RegisterService(state.clients.get());
   state.server = builder.BuildAndStart();
-  if (state.server == nullptr || state.rpc_port == 0) return fail(Unavailable("cannot listen on " + address + ", is another JobManager running there?"));
+  if (state.server == nullptr || state.rpc_port == 0) return fail(Unavailable("jobmanager.rpc.port: cannot listen on " + address));
   state.loop.Post([&dispatcher = *state.dispatcher] { dispatcher.Start(); });
   return manager;
 }
