@@ -18,6 +18,7 @@
 
 #include "base/status_macros.h"
 #include "proto/child_process.h"
+#include "taskmanager/process_group.h"
 
 namespace weir {
 namespace {
@@ -38,8 +39,9 @@ class Launcher {
       if (events[0].revents != 0 && !HandleRequest()) break;
     }
     // The TaskManager is gone.
-    for (const auto& [process_id, serial] : children_) ::kill(process_id, SIGKILL);
-    while (!children_.empty()) {
+    for (const auto& [process_id, serial] : children_) KillWithGroup(process_id);
+    while (true) {
+      if (children_.empty()) KillStrays();
       const pid_t ended = ::waitpid(-1, nullptr, 0);
       if (ended > 0) children_.erase(ended);
       if (ended < 0 && errno != EINTR) break;
@@ -99,7 +101,21 @@ class Launcher {
 
   void Kill(uint64_t serial) {
     for (const auto& [process_id, child_serial] : children_) {
-      if (child_serial == serial) ::kill(process_id, SIGKILL);  // Not reaped yet: the id is still this child's.
+      if (child_serial == serial) KillWithGroup(process_id);
+    }
+  }
+
+  // Requires: it is not reaped yet, so that the id is still this child's, and its group's.
+  static void KillWithGroup(pid_t process_id) {
+    ::kill(process_id, SIGKILL);
+    ::kill(-process_id, SIGKILL);
+  }
+
+  // Children that are no workers: what dead workers left behind outside their groups. Whatever they leave in turn comes here, too.
+  void KillStrays() const {
+    const pid_t self = ::getpid();
+    for (const ProcessRecord& process : AllProcesses()) {
+      if (process.parent == self && !children_.contains(process.process_id)) ::kill(process.process_id, SIGKILL);
     }
   }
 
@@ -107,11 +123,13 @@ class Launcher {
     signalfd_siginfo ignored[16];
     const ssize_t taken = ::read(signals_.get(), ignored, sizeof(ignored));
     static_cast<void>(taken);
-    int status = 0;
-    while (true) {
-      const pid_t ended = ::waitpid(-1, &status, WNOHANG);
-      if (ended <= 0) return;
+    bool any = false;
+    while (const pid_t ended = EndedChild()) {
+      any = true;
       const auto child = children_.find(ended);
+      if (child != children_.end()) KillWithGroup(ended);
+      int status = 0;
+      ::waitpid(ended, &status, 0);
       if (child == children_.end()) continue;
       LauncherReply reply;
       reply.kind = LauncherReply::Kind::kExited;
@@ -121,6 +139,13 @@ class Launcher {
       children_.erase(child);
       Send(reply);
     }
+    if (any && children_.empty()) KillStrays();
+  }
+
+  // One that has ended and is not reaped; 0: none.
+  static pid_t EndedChild() {
+    siginfo_t info{};
+    return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 ? info.si_pid : 0;
   }
 
   void Send(const LauncherReply& reply) {
@@ -145,6 +170,7 @@ StatusOr<ForkedLauncher> ForkLauncher(const std::string& worker_program) {
 
   sockets.first.Close();
   ::prctl(PR_SET_NAME, "weir-launcher");
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   ::setpgid(0, 0);  // Ctrl-C is for the TaskManager, which stops the workers in order.
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(signal, SIG_IGN);
   sigset_t children;

@@ -1,5 +1,9 @@
 // The launcher: a small process with one thread, forked from the TaskManager before that has any. It starts the workers, so that
 // PR_SET_PDEATHSIG follows a thread that lives as long as the process, and kills them all when its socket is at its end.
+//
+// What a job forks ends with its worker: each worker leads a process group, which is killed before the worker is reaped, while
+// nobody else can have its number. What left the group (setsid) becomes a child of the launcher, which is a subreaper, and is
+// killed when no worker is left to which it could belong.
 #pragma once
 
 #include <sys/types.h>

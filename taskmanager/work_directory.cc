@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "base/file_descriptor.h"
+#include "taskmanager/process_group.h"
 
 namespace weir {
 namespace {
@@ -55,6 +56,12 @@ std::vector<fs::path> List(const fs::path& directory) {
   return entries;
 }
 
+// What a dead worker's job had forked.
+void EndGroupOf(const ProcessIdentity& worker) {
+  const int hit = KillOrphanedGroup(worker.process_id, worker.start_time);
+  if (hit != 0) LOG_WARN("Processes that a worker left behind are ended, worker pid={}, count={}", worker.process_id, hit);
+}
+
 Status EndWorkersOf(const fs::path& directory) {
   for (const fs::path& file : List(directory)) {
     if (!file.filename().string().starts_with(kWorkerPrefix)) continue;
@@ -62,6 +69,7 @@ Status EndWorkersOf(const fs::path& directory) {
     if (!worker.ok()) continue;  // Written halfway: the worker ended with its launcher's socket.
     if (worker->IsAlive()) LOG_WARN("Worker of an earlier TaskManager is ended, pid={}, directory={}", worker->process_id, directory.string());
     RETURN_IF_ERROR(KillProcess(*worker, kKillTimeoutMs));
+    EndGroupOf(*worker);
   }
   return Status::Ok();
 }
@@ -167,7 +175,14 @@ void WorkDirectory::AddWorker(pid_t process_id) const {
 }
 
 void WorkDirectory::RemoveWorker(pid_t process_id) const {
-  ::unlink((path_ + "/" + std::string(kWorkerPrefix) + std::to_string(process_id)).c_str());
+  const std::string file = path_ + "/" + std::string(kWorkerPrefix) + std::to_string(process_id);
+  // The launcher has ended what the job forked, unless it was killed itself: then the worker may be about to die with it.
+  if (const StatusOr<ProcessIdentity> worker = ProcessIdentity::FromString(ReadSmallFile(file)); worker.ok()) {
+    const Status ended = KillProcess(*worker, kKillTimeoutMs);
+    if (!ended.ok()) LOG_WARN("Worker does not end: {}", ended.ToString());
+    EndGroupOf(*worker);
+  }
+  ::unlink(file.c_str());
 }
 
 void WorkDirectory::Remove() const {

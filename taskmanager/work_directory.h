@@ -31,7 +31,7 @@ Status KillProcess(const ProcessIdentity& process, int64_t timeout_ms);
 // Thread-safe after Claim.
 class WorkDirectory {
  public:
-  // Ends the workers of TaskManagers below `parent` that are dead themselves, and removes their directories; then makes the
+  // Ends the workers of TaskManagers below `parent` that are dead themselves, with what is left in their process groups, and removes their directories; then makes the
   // one for `id`. kFailedPrecondition when a living TaskManager has that id, kUnavailable when the disk or an unkillable
   // worker is in the way. Only directories of this user are looked at. Blocks.
   static StatusOr<WorkDirectory> Claim(const std::string& parent, const std::string& id);
@@ -40,6 +40,7 @@ class WorkDirectory {
   std::string artifact_directory() const { return path_ + "/artifacts"; }
 
   void AddWorker(pid_t process_id) const;
+  // It has ended, or is about to; so does what is left in its process group. Blocks.
   void RemoveWorker(pid_t process_id) const;
   void Remove() const;  // The whole directory; all workers have ended.
 

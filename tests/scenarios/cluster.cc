@@ -237,12 +237,14 @@ std::vector<pid_t> Cluster::Workers(uint32_t task_manager) const {
   return workers;
 }
 
-std::vector<pid_t> Cluster::Workers() const {
-  std::vector<pid_t> workers;
+std::vector<pid_t> Cluster::Workers() const { return ProcessesNamed("weir-worker"); }
+
+std::vector<pid_t> Cluster::ProcessesNamed(const std::string& name) const {
+  std::vector<pid_t> found;
   for (const ProcessInfo& process : Processes()) {
-    if (process.name == "weir-worker" && !process.zombie) workers.push_back(process.pid);
+    if (process.name == name && !process.zombie) found.push_back(process.pid);
   }
-  return workers;
+  return found;
 }
 
 std::string Cluster::Describe(const std::vector<ProcessInfo>& processes) const {

@@ -99,6 +99,8 @@ class Cluster final {
   // ---- Disturbances ----
   std::vector<pid_t> Workers(uint32_t task_manager) const;
   std::vector<pid_t> Workers() const;  // Of all TaskManagers.
+  // Those of this cluster that ps shows under this name.
+  std::vector<pid_t> ProcessesNamed(const std::string& name) const;
   uint32_t task_manager_count() const { return static_cast<uint32_t>(task_managers_.size()); }
   pid_t job_manager_pid() const { return job_manager_->pid(); }
   pid_t task_manager_pid(uint32_t task_manager) const { return task_managers_[task_manager]->pid(); }

@@ -214,6 +214,23 @@ TEST_F(FaultTest, EndlessLoopFailsTheJobByItsCheckpointsAndIsNamed) {
   EXPECT_TRUE(logged);
 }
 
+TEST_F(FaultTest, WhatAJobForksEndsWithItsWorker) {
+  const auto forked = [this] { return cluster_->ProcessesNamed("sleep").size(); };
+  const StatusOr<std::string> cancelled = cluster_->Submit(BadJob("fork"));
+  ASSERT_TRUE(cancelled.ok()) << cancelled.status().ToString();
+  ASSERT_TRUE(Eventually(kJobTimeout, [&] { return forked() == 1; }));
+  ASSERT_TRUE(cluster_->Cancel(*cancelled).ok());
+  EXPECT_TRUE(Eventually(kJobTimeout, [&] { return forked() == 0; }));
+
+  const StatusOr<std::string> lost = cluster_->Submit(BadJob("fork"));
+  ASSERT_TRUE(lost.ok()) << lost.status().ToString();
+  ASSERT_TRUE(Eventually(kJobTimeout, [&] { return forked() == 1; }));
+  for (uint32_t i = 0; i < cluster_->task_manager_count(); ++i) ASSERT_TRUE(cluster_->KillTaskManager(i).ok());
+  EXPECT_TRUE(Eventually(kJobTimeout, [&] { return forked() == 0; }));
+  for (uint32_t i = 0; i < cluster_->task_manager_count(); ++i) ASSERT_TRUE(cluster_->StartTaskManager(i).ok());
+  EXPECT_TRUE(cluster_->AwaitEnd(*lost).ok());
+}
+
 TEST_F(FaultTest, CrashWhilePlanningIsAMessage) {
   EXPECT_NE(RunToError(BadJob("throw-planning")).find("the plan failed"), std::string::npos);
   const std::string error = RunToError(BadJob("segfault-planning"));

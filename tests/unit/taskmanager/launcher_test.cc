@@ -1,12 +1,12 @@
 #include <gtest/gtest.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <condition_variable>
+#include <fstream>
 #include <map>
 #include <mutex>
 
@@ -14,9 +14,14 @@
 #include "taskmanager/launcher_process.h"
 #include "taskmanager/process_launcher.h"
 #include "taskmanager/work_directory.h"
+#include "tests/unit/base/temporary_directory.h"
+#include "tests/unit/taskmanager/process_family.h"
 
 namespace weir {
 namespace {
+
+using testing::ReadNumber;
+using testing::WaitUntilGone;
 
 constexpr char kWorkerProgram[] = WEIR_WORKER_PROGRAM;
 
@@ -74,12 +79,21 @@ Ends NewEnds() {
   return {{std::move(control.second), std::move(output.second), std::move(error.second)}, std::move(control.first)};
 }
 
-// True when the process has ended within the deadline.
-bool WaitUntilGone(pid_t process_id) {
-  const FileDescriptor handle(static_cast<int>(::syscall(SYS_pidfd_open, process_id, 0)));
-  if (!handle.valid()) return true;
-  pollfd ended{handle.get(), POLLIN, 0};
-  return ::poll(&ended, 1, 30'000) == 1;
+// A program that is started as workers are: a shell script, whose control socket is descriptor 3.
+std::string WriteScript(const TemporaryDirectory& directory, const std::string& commands) {
+  const std::string path = directory.path() + "/worker.sh";
+  std::ofstream(path) << "#!/bin/sh\n" << commands << "\n";
+  EXPECT_EQ(::chmod(path.c_str(), 0700), 0);
+  return path;
+}
+
+// The same, with an output that the test reads.
+Ends NewEnds(FileDescriptor& output) {
+  Ends ends = NewEnds();
+  DescriptorPair pipe = std::move(*NewPipe());
+  ends.worker.output = std::move(pipe.second);
+  output = std::move(pipe.first);
+  return ends;
 }
 
 class LauncherTest : public ::testing::Test {
@@ -146,6 +160,53 @@ TEST_F(LauncherTest, AWorkerEndsWithItsControlSocket) {
   Stop();
 }
 
+TEST_F(LauncherTest, WhatAKilledWorkerForkedEndsWithIt) {
+  const TemporaryDirectory directory;
+  Start(WriteScript(directory, "sleep 1000 & echo $!\nread ignored <&3"));
+  FileDescriptor output;
+  Ends ends = NewEnds(output);
+  launcher_->Launch(WorkerSerial{1}, std::move(ends.worker));
+  const pid_t child = ReadNumber(output.get());
+  EXPECT_TRUE(ProcessIdentity::Of(child)->IsAlive());
+  launcher_->Kill(WorkerSerial{1});
+  EXPECT_EQ(recorder_.WaitForEnd(WorkerSerial{1}), "was killed by signal 9 (Killed)");
+  EXPECT_TRUE(WaitUntilGone(child));
+  Stop();
+}
+
+TEST_F(LauncherTest, WhatAWorkerForkedEndsWithItHoweverItEnds) {
+  const TemporaryDirectory directory;
+  Start(WriteScript(directory, "sleep 1000 & echo $!\n(sleep 1000 & echo $!)\nexit 3"));
+  FileDescriptor output;
+  Ends ends = NewEnds(output);
+  launcher_->Launch(WorkerSerial{1}, std::move(ends.worker));
+  const pid_t child = ReadNumber(output.get());
+  const pid_t orphan = ReadNumber(output.get());
+  EXPECT_EQ(recorder_.WaitForEnd(WorkerSerial{1}), "exited with code 3");
+  EXPECT_TRUE(WaitUntilGone(child));
+  EXPECT_TRUE(WaitUntilGone(orphan));
+  Stop();
+}
+
+TEST_F(LauncherTest, WhatLeftTheWorkersGroupEndsWithTheLastWorker) {
+  const TemporaryDirectory directory;
+  Start(WriteScript(directory, "setsid sh -c 'sleep 1000 & echo $!; wait' &\nread ignored <&3"));
+  FileDescriptor outputs[2];
+  Ends first = NewEnds(outputs[0]);
+  Ends second = NewEnds(outputs[1]);
+  launcher_->Launch(WorkerSerial{1}, std::move(first.worker));
+  const pid_t of_first = ReadNumber(outputs[0].get());
+  launcher_->Launch(WorkerSerial{2}, std::move(second.worker));
+  const pid_t of_second = ReadNumber(outputs[1].get());
+  launcher_->Kill(WorkerSerial{1});
+  recorder_.WaitForEnd(WorkerSerial{1});
+  EXPECT_TRUE(ProcessIdentity::Of(of_second)->IsAlive());  // Its worker lives.
+  launcher_->Kill(WorkerSerial{2});
+  EXPECT_TRUE(WaitUntilGone(of_first));
+  EXPECT_TRUE(WaitUntilGone(of_second));
+  Stop();
+}
+
 TEST_F(LauncherTest, AProgramThatDoesNotExistIsAnEnd) {
   Start("/no/such/program");
   Ends ends = NewEnds();
@@ -199,6 +260,28 @@ TEST_F(LauncherTest, NoWorkerOutlivesAKilledTaskManager) {
   ::kill(task_manager, SIGKILL);
   ::waitpid(task_manager, nullptr, 0);
   EXPECT_TRUE(WaitUntilGone(worker));
+}
+
+TEST_F(LauncherTest, NorDoesWhatTheWorkerForked) {
+  const TemporaryDirectory directory;
+  const std::string script = WriteScript(directory, "sleep 1000 & echo $!\nsetsid sleep 1000 & echo $!\nread ignored <&3");
+  DescriptorPair output = std::move(*NewPipe());
+  const pid_t task_manager = ::fork();
+  if (task_manager == 0) {
+    StatusOr<ForkedLauncher> forked = ForkLauncher(script);
+    ProcessLauncher launcher(std::move(*forked));
+    Recorder recorder;
+    launcher.Start(recorder);
+    Ends ends = NewEnds();
+    ends.worker.output = std::move(output.second);
+    launcher.Launch(WorkerSerial{1}, std::move(ends.worker));
+    for (;;) ::pause();
+  }
+  const pid_t children[] = {ReadNumber(output.first.get()), ReadNumber(output.first.get())};
+  for (const pid_t child : children) EXPECT_TRUE(ProcessIdentity::Of(child)->IsAlive());
+  ::kill(task_manager, SIGKILL);
+  ::waitpid(task_manager, nullptr, 0);
+  for (const pid_t child : children) EXPECT_TRUE(WaitUntilGone(child));
 }
 
 }  // namespace

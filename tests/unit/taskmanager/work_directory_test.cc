@@ -11,6 +11,7 @@
 
 #include "proto/child_process.h"
 #include "tests/unit/base/temporary_directory.h"
+#include "tests/unit/taskmanager/process_family.h"
 
 namespace weir {
 namespace {
@@ -71,6 +72,16 @@ TEST(WorkDirectoryTest, WorkersOfADeadTaskManagerAreEnded) {
   EXPECT_TRUE(std::filesystem::exists(claimed->artifact_directory()));
 }
 
+TEST(WorkDirectoryTest, SoIsWhatTheseWorkersHadForked) {
+  const TemporaryDirectory parent;
+  const testing::ProcessFamily alive;  // With the worker.
+  const testing::ProcessFamily dead;   // The worker is gone already.
+  LeaveDirectory(parent, "earlier", {ProcessIdentity::Of(alive.leader)->ToString(), ProcessIdentity::Of(dead.leader)->ToString()});
+  dead.KillLeader();
+  ASSERT_TRUE(WorkDirectory::Claim(parent.path(), "now").ok());
+  for (const pid_t process : {alive.leader, alive.child, dead.child}) EXPECT_TRUE(testing::WaitUntilGone(process));
+}
+
 TEST(WorkDirectoryTest, AProcessThatOnlyHasTheIdOfAWorkerIsLeftAlone) {
   const TemporaryDirectory parent;
   const pid_t stranger = StartSleeper();
@@ -114,11 +125,15 @@ TEST(WorkDirectoryTest, WorkersAreRecordedAndForgotten) {
   const TemporaryDirectory parent;
   const WorkDirectory directory = *WorkDirectory::Claim(parent.path(), "../a/b c");
   EXPECT_EQ(directory.path(), parent.path() + "/weir-.._a_b_c");
-  const std::string file = directory.path() + "/worker-" + std::to_string(::getpid());
-  directory.AddWorker(::getpid());
+  const testing::ProcessFamily worker;
+  const std::string file = directory.path() + "/worker-" + std::to_string(worker.leader);
+  directory.AddWorker(worker.leader);
   EXPECT_TRUE(std::filesystem::exists(file));
-  directory.RemoveWorker(::getpid());
+  worker.KillLeader();
+  directory.RemoveWorker(worker.leader);
   EXPECT_FALSE(std::filesystem::exists(file));
+  EXPECT_TRUE(testing::WaitUntilGone(worker.child));  // Nobody else has ended it.
+  directory.RemoveWorker(::getpid());  // Never recorded: nothing happens to it.
   directory.Remove();
   EXPECT_FALSE(std::filesystem::exists(directory.path()));
 }
