@@ -26,6 +26,15 @@ enum class OptionKind : uint8_t {
   kPortRange,
 };
 
+// Whose settings count. Of everything but kJob a job that brings its own has nothing.
+enum class OptionReader : uint8_t {
+  kJob,  // Also what the command line reads: settings of `weir run -D` are the job's.
+  kJobManager,
+  kTaskManager,
+  kDaemons,  // Both of them.
+  kScripts,  // That start and stop them.
+};
+
 struct EnumAlias {
   std::string_view name;
   int value = 0;
@@ -43,6 +52,7 @@ struct OptionInfo {
   int64_t max = std::numeric_limits<int64_t>::max();
   // Enum: values from 0 in the order of the enum class; the first name of each value is the one that is shown.
   std::array<EnumAlias, 8> names{};
+  OptionReader reader = OptionReader::kJob;
   std::string_view unset_text{};  // This value means: not set. Empty = there is no such value.
   std::string_view description{};
 };

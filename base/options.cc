@@ -11,35 +11,36 @@ constinit const ConfigOption<int64_t> kJobManagerRpcPort{{
     .description = "Port of the JobManager for clients and TaskManagers; 0 = any free one."}};
 constinit const ConfigOption<std::string> kJobManagerBindHost{{
     .key = "jobmanager.bind-host", .kind = OptionKind::kString, .default_text = "localhost",
-    .description = "Local interface the JobManager listens on; 0.0.0.0 = all."}};
+    .reader = OptionReader::kJobManager, .description = "Local interface the JobManager listens on; 0.0.0.0 = all."}};
 constinit const ConfigOption<std::string> kJobManagerArtifactDirectory{{
     .key = "jobmanager.artifact.directory", .kind = OptionKind::kString,
     .default_text = "${io.tmp.dirs}/weir-artifacts",
-    .description = "Where uploaded job libraries are kept, by content hash."}};
+    .reader = OptionReader::kJobManager, .description = "Where uploaded job libraries are kept, by content hash."}};
 constinit const ConfigOption<MemorySize> kJobManagerArtifactSizeMax{{
     .key = "jobmanager.artifact.size-max", .kind = OptionKind::kMemorySize, .default_text = "1gb", .min = 1,
-    .description = "Largest job library that is accepted."}};
+    .reader = OptionReader::kDaemons, .description = "Largest job library that is accepted."}};
 
 // TaskManager: addresses, slots, memory, network.
 constinit const ConfigOption<std::optional<std::string>> kTaskManagerHost{{
     .key = "taskmanager.host", .kind = OptionKind::kString,
+    .reader = OptionReader::kTaskManager,
     .description = "Address under which other TaskManagers reach this one; when not set, taskmanager.bind-host, or the address of the "
                    "interface that leads to the JobManager if that is 0.0.0.0."}};
 constinit const ConfigOption<std::string> kTaskManagerBindHost{{
     .key = "taskmanager.bind-host", .kind = OptionKind::kString, .default_text = "localhost",
-    .description = "Local interface the TaskManager listens on; 0.0.0.0 = all."}};
+    .reader = OptionReader::kTaskManager, .description = "Local interface the TaskManager listens on; 0.0.0.0 = all."}};
 constinit const ConfigOption<int64_t> kTaskManagerDataPort{{
     .key = "taskmanager.data.port", .kind = OptionKind::kInt, .default_text = "0", .min = 0, .max = 65535,
-    .description = "Port for record exchange between TaskManagers; 0 = any free one."}};
+    .reader = OptionReader::kTaskManager, .description = "Port for record exchange between TaskManagers; 0 = any free one."}};
 constinit const ConfigOption<int64_t> kTaskManagerNumberOfTaskSlots{{
     .key = "taskmanager.numberOfTaskSlots", .kind = OptionKind::kInt, .default_text = "1", .min = 1, .max = 1024,
-    .description = "Slots that the TaskManager offers."}};
+    .reader = OptionReader::kTaskManager, .description = "Slots that the TaskManager offers."}};
 constinit const ConfigOption<std::optional<std::string>> kTaskManagerResourceId{{
     .key = "taskmanager.resource-id", .kind = OptionKind::kString,
-    .description = "Fixed id of the TaskManager; made of host, port and random characters when not set."}};
+    .reader = OptionReader::kTaskManager, .description = "Fixed id of the TaskManager; made of host, port and random characters when not set."}};
 constinit const ConfigOption<MemorySize> kTaskManagerMemoryProcessSize{{
     .key = "taskmanager.memory.process.size", .kind = OptionKind::kMemorySize, .default_text = "1728m", .min = 67108864,
-    .description = "Memory of the TaskManager and all its workers together."}};
+    .reader = OptionReader::kTaskManager, .description = "Memory of the TaskManager and all its workers together."}};
 constinit const ConfigOption<SlotThreading> kTaskManagerSlotThreading{{
     .key = "taskmanager.slot.threading", .kind = OptionKind::kEnum, .default_text = "slot",
     .names = {{{"slot", 0}, {"task", 1}}},
@@ -55,33 +56,33 @@ constinit const ConfigOption<int64_t> kTaskManagerNetworkCreditsPerChannel{{
     .max = 65536, .description = "Batches that may be under way on one channel."}};
 constinit const ConfigOption<std::chrono::milliseconds> kTaskManagerNetworkHandshakeTimeout{{
     .key = "taskmanager.network.handshake-timeout", .kind = OptionKind::kDuration, .default_text = "5 s", .min = 1,
-    .description = "How long a new data connection may take to say who it is."}};
+    .reader = OptionReader::kTaskManager, .description = "How long a new data connection may take to say who it is."}};
 constinit const ConfigOption<int64_t> kTaskManagerNetworkHandshakesMax{{
     .key = "taskmanager.network.handshakes-max", .kind = OptionKind::kInt, .default_text = "256", .min = 1, .max = 65536,
-    .description = "Data connections that may be about to say who they are; beyond it the oldest is closed."}};
+    .reader = OptionReader::kTaskManager, .description = "Data connections that may be about to say who they are; beyond it the oldest is closed."}};
 constinit const ConfigOption<MemorySize> kTaskManagerArtifactCacheSizeMax{{
     .key = "taskmanager.artifact.cache-size-max", .kind = OptionKind::kMemorySize, .default_text = "4gb", .min = 1,
-    .description = "Disk space for job libraries; unused ones go, least recently used first."}};
+    .reader = OptionReader::kTaskManager, .description = "Disk space for job libraries; unused ones go, least recently used first."}};
 constinit const ConfigOption<std::chrono::milliseconds> kTaskManagerArtifactDownloadTimeout{{
     .key = "taskmanager.artifact.download-timeout", .kind = OptionKind::kDuration, .default_text = "10 min", .min = 1,
-    .description = "How long the download of a job library from the JobManager may take."}};
+    .reader = OptionReader::kTaskManager, .description = "How long the download of a job library from the JobManager may take."}};
 constinit const ConfigOption<std::chrono::milliseconds> kClusterRegistrationInitialTimeout{{
     .key = "cluster.registration.initial-timeout", .older_keys = {"taskmanager.registration.initial-backoff"},
     .kind = OptionKind::kDuration, .default_text = "100 ms", .min = 1,
-    .description = "Pause of a TaskManager before it dials the JobManager again; doubles with each failure."}};
+    .reader = OptionReader::kTaskManager, .description = "Pause of a TaskManager before it dials the JobManager again; doubles with each failure."}};
 constinit const ConfigOption<std::chrono::milliseconds> kClusterRegistrationMaxTimeout{{
     .key = "cluster.registration.max-timeout", .older_keys = {"taskmanager.registration.max-backoff"},
     .kind = OptionKind::kDuration, .default_text = "2 s", .min = 1,
-    .description = "Longest such pause. Flink's default is 30 s."}};
+    .reader = OptionReader::kTaskManager, .description = "Longest such pause. Flink's default is 30 s."}};
 constinit const ConfigOption<std::chrono::milliseconds> kSlotRequestTimeout{{
     .key = "slot.request.timeout", .kind = OptionKind::kDuration, .default_text = "5 min", .min = 1,
-    .description = "How long a job may wait for slots before it fails."}};
+    .reader = OptionReader::kJobManager, .description = "How long a job may wait for slots before it fails."}};
 constinit const ConfigOption<std::chrono::milliseconds> kWorkerStartTimeout{{
     .key = "worker.start-timeout", .kind = OptionKind::kDuration, .default_text = "30 s", .min = 1,
-    .description = "How long a worker may take to start and load the job library."}};
+    .reader = OptionReader::kTaskManager, .description = "How long a worker may take to start and load the job library."}};
 constinit const ConfigOption<std::chrono::milliseconds> kWorkerShutdownTimeout{{
     .key = "worker.shutdown-timeout", .kind = OptionKind::kDuration, .default_text = "5 s", .min = 0,
-    .description = "How long workers may take to end when the TaskManager stops; then they are killed."}};
+    .reader = OptionReader::kTaskManager, .description = "How long workers may take to end when the TaskManager stops; then they are killed."}};
 
 // Jobs.
 constinit const ConfigOption<int64_t> kParallelismDefault{{
@@ -119,7 +120,7 @@ constinit const ConfigOption<int64_t> kExecutionCheckpointingNumRetained{{
 constinit const ConfigOption<std::string> kExecutionCheckpointingDir{{
     .key = "execution.checkpointing.dir", .older_keys = {"state.checkpoints.dir", "state.backend.fs.checkpointdir"},
     .kind = OptionKind::kString, .default_text = "${io.tmp.dirs}/weir-checkpoints",
-    .description = "Root directory of checkpoints; shared by all machines of the cluster."}};
+    .reader = OptionReader::kJobManager, .description = "Root directory of checkpoints; shared by all machines of the cluster."}};
 constinit const ConfigOption<std::optional<std::string>> kExecutionCheckpointingSavepointDir{{
     .key = "execution.checkpointing.savepoint-dir", .older_keys = {"state.savepoints.dir", "savepoints.state.backend.fs.dir"},
     .kind = OptionKind::kString,
@@ -183,13 +184,13 @@ constinit const ConfigOption<int64_t> kRestartStrategyExponentialDelayAttemptsBe
     .description = "Restarts without such a run after which the job fails; the default is as good as never."}};
 constinit const ConfigOption<std::chrono::milliseconds> kHeartbeatInterval{{
     .key = "heartbeat.interval", .kind = OptionKind::kDuration, .default_text = "1 s", .min = 1,
-    .description = "Period of heartbeats between JobManager and TaskManagers."}};
+    .reader = OptionReader::kDaemons, .description = "Period of heartbeats between JobManager and TaskManagers."}};
 constinit const ConfigOption<std::chrono::milliseconds> kHeartbeatTimeout{{
     .key = "heartbeat.timeout", .kind = OptionKind::kDuration, .default_text = "10 s", .min = 1,
-    .description = "A process not heard of for this time is lost; longer than the interval."}};
+    .reader = OptionReader::kDaemons, .description = "A process not heard of for this time is lost; longer than the interval."}};
 constinit const ConfigOption<std::chrono::milliseconds> kTaskCancellationTimeout{{
     .key = "task.cancellation.timeout", .kind = OptionKind::kDuration, .default_text = "30 s", .min = 1,
-    .description = "A task that has not ended this long after its cancellation has its worker killed."}};
+    .reader = OptionReader::kDaemons, .description = "A task that has not ended this long after its cancellation has its worker killed."}};
 constinit const ConfigOption<std::chrono::milliseconds> kTaskWatchdogInterval{{
     .key = "task.watchdog-interval", .kind = OptionKind::kDuration, .default_text = "60 s", .min = 1,
     .description = "A task that has not finished a step for this time is reported with its stack."}};
@@ -200,28 +201,29 @@ constinit const ConfigOption<std::chrono::milliseconds> kClientTimeout{{
     .description = "How long the command line waits for an answer."}};
 constinit const ConfigOption<std::vector<std::string>> kIoTmpDirs{{
     .key = "io.tmp.dirs", .older_keys = {"taskmanager.tmp.dirs"}, .kind = OptionKind::kStringList,
-    .default_text = "/tmp", .description = "Directories for temporary files, separated by comma, pipe or colon."}};
+    .default_text = "/tmp", .reader = OptionReader::kDaemons, .description = "Directories for temporary files, separated by comma, pipe or colon."}};
 constinit const ConfigOption<std::optional<std::string>> kEnvLogDir{{
     .key = "env.log.dir", .kind = OptionKind::kString,
-    .description = "Directory of log files; the console only when not set."}};
+    .reader = OptionReader::kDaemons, .description = "Directory of log files; the console only when not set."}};
 constinit const ConfigOption<LogLevel> kEnvLogLevel{{
     .key = "env.log.level", .kind = OptionKind::kEnum, .default_text = "INFO",
-    .names = {{{"DEBUG", 0}, {"INFO", 1}, {"WARN", 2}, {"ERROR", 3}}}, .description = "DEBUG, INFO, WARN or ERROR."}};
+    .names = {{{"DEBUG", 0}, {"INFO", 1}, {"WARN", 2}, {"ERROR", 3}}}, .reader = OptionReader::kDaemons, .description = "DEBUG, INFO, WARN or ERROR."}};
 constinit const ConfigOption<int64_t> kEnvLogMax{{
     .key = "env.log.max", .kind = OptionKind::kInt, .default_text = "10", .min = 1, .max = 10000,
-    .description = "Old log files that are kept."}};
+    .reader = OptionReader::kDaemons, .description = "Old log files that are kept."}};
 constinit const ConfigOption<MemorySize> kEnvLogSizeMax{{
     .key = "env.log.size-max", .kind = OptionKind::kMemorySize, .default_text = "64mb", .min = 1024,
-    .description = "A log file of this size is closed and a new one begun."}};
+    .reader = OptionReader::kDaemons, .description = "A log file of this size is closed and a new one begun."}};
 constinit const ConfigOption<std::string> kEnvPidDir{{
     .key = "env.pid.dir", .kind = OptionKind::kString, .default_text = "/tmp",
-    .description = "Directory of files that name the running processes."}};
+    .reader = OptionReader::kScripts, .description = "Directory of files that name the running processes."}};
 constinit const ConfigOption<std::string> kEnvSshOpts{{
     .key = "env.ssh.opts", .kind = OptionKind::kString, .default_text = "",
+    .reader = OptionReader::kScripts,
     .description = "Options, separated by blanks, for the ssh with which start-cluster.sh and stop-cluster.sh reach other hosts."}};
 constinit const ConfigOption<PortRange> kMetricsReporterPromPort{{
     .key = "metrics.reporter.prom.port", .kind = OptionKind::kPortRange, .default_text = "9249-9260",
-    .description = "Port or range on which a process shows its metrics to Prometheus; the first free one is taken, 0 = any."}};
+    .reader = OptionReader::kDaemons, .description = "Port or range on which a process shows its metrics to Prometheus; the first free one is taken, 0 = any."}};
 
 namespace {
 

@@ -99,6 +99,9 @@ class Parser {
 
   CommandLine CheckTogether() {
     if (line_.action == CommandAction::kRun && line_.local && line_.run.detached) return WrongArguments("--local and --detached exclude each other");
+    if (line_.action == CommandAction::kInfo && line_.run.parallelism != 0 && JobId::FromHex(line_.target).ok()) {
+      return WrongArguments("--parallelism is for the plan of a job library; a job of the cluster has its parallelism");
+    }
     const bool takes_directory = line_.action == CommandAction::kStop || line_.action == CommandAction::kCancel;
     // `stop -p JOB-ID`: the last argument is the job, and the directory is the default one.
     if (takes_directory && line_.job_id.empty()) line_.job_id = std::exchange(line_.savepoint.directory, {});

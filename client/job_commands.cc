@@ -28,19 +28,7 @@ int ShowJob(const CommandContext& context, const std::string& job_id) {
   ClusterClient cluster = Connect(context);
   const StatusOr<proto::JobDetails> details = cluster.Get(*job);
   if (!details.ok()) return FailCommand(details.status());
-  if (context.output == OutputFormat::kJson) return std::fputs(JobJson(*details).c_str(), stdout), 0;
-  const proto::JobOverview& overview = details->overview();
-  std::printf("%s : %s (%s)\n  restarts %u, checkpoints completed %llu, failed %llu, latest %llu (%llu bytes in %lld ms)\n", job_id.c_str(), overview.name().c_str(),
-              overview.state().c_str(), details->restarts(), static_cast<unsigned long long>(details->checkpoints().completed()),
-              static_cast<unsigned long long>(details->checkpoints().failed()), static_cast<unsigned long long>(details->checkpoints().latest_completed_id()),
-              static_cast<unsigned long long>(details->checkpoints().latest_size_bytes()), static_cast<long long>(details->checkpoints().latest_duration_ms()));
-  for (const proto::VertexDetails& vertex : details->vertices()) {
-    std::printf("  %s\n", vertex.name().c_str());
-    for (const proto::SubtaskDetails& subtask : vertex.subtasks()) {
-      std::printf("    %u/%u %-12s %s\n", subtask.subtask() + 1, vertex.parallelism(), subtask.state().c_str(), subtask.task_manager_id().c_str());
-    }
-  }
-  if (details->has_failure()) std::printf("  last failure: %s\n", details->failure().message().c_str());
+  std::fputs(context.output == OutputFormat::kJson ? JobJson(*details).c_str() : JobText(*details).c_str(), stdout);
   return 0;
 }
 

@@ -3,9 +3,10 @@
 
 #include "base/ids.h"
 #include "base/log.h"
-#include "base/options.h"
 #include "client/command_line.h"
 #include "client/commands.h"
+#include "client/daemon_settings.h"
+#include "client/jobmanager_address.h"
 #include "minicluster/mini_cluster.h"
 #include "proto/planning/planner_process.h"
 #include "runtime/graph/job_graph.h"
@@ -17,10 +18,15 @@ int Prepare(const weir::CommandLine& line, weir::CommandContext& context) {
   weir::StatusOr<weir::Configuration> configuration = weir::LoadConfiguration(line.config_dir, line.properties);
   if (!configuration.ok()) return weir::FailCommand(configuration.status());
   context.configuration = *configuration;
-  for (const std::string& warning : configuration->warnings()) std::fprintf(stderr, "weir: configuration: %s\n", warning.c_str());
-  context.address = !line.jobmanager.empty() ? line.jobmanager
-                                             : configuration->Get(weir::options::kJobManagerRpcAddress) + ":" + std::to_string(configuration->Get(weir::options::kJobManagerRpcPort));
+  for (const std::string& warning : configuration->warnings()) std::fprintf(stderr, "weir: %s\n", warning.c_str());
   context.output = line.output;
+  if (line.action == weir::CommandAction::kRun && line.local) return 0;  // Its own cluster reads all settings.
+  const weir::StatusOr<std::string> address = weir::JobManagerAddress(line.jobmanager, *configuration);
+  if (!address.ok()) return weir::FailCommand(address.status());
+  context.address = *address;
+  if (line.action == weir::CommandAction::kRun) {
+    for (const std::string& warning : weir::WarningsOfDaemonSettings(line.properties)) std::fprintf(stderr, "weir: %s\n", warning.c_str());
+  }
   return 0;
 }
 

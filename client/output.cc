@@ -26,11 +26,15 @@ std::string LocalTime(int64_t millis) {
 bool IsScheduled(const std::string& state) { return state == "CREATED" || state == "INITIALIZING"; }
 bool IsTerminated(const std::string& state) { return state == "FINISHED" || state == "FAILED" || state == "CANCELED"; }
 
+std::string StateText(const proto::JobOverview& job) {
+  return " (" + job.state() + ")" + (job.state_reason().empty() ? "" : " " + job.state_reason());
+}
+
 std::string Block(const std::vector<proto::JobOverview>& jobs, const std::string& title, const std::string& none) {
   if (jobs.empty()) return none.empty() ? "" : none + "\n";
   std::string text = title + "\n";
   for (const proto::JobOverview& job : jobs) {
-    text += LocalTime(job.start_time_ms()) + " : " + HexId(job.job_id()) + " : " + job.name() + " (" + job.state() + ")\n";
+    text += LocalTime(job.start_time_ms()) + " : " + HexId(job.job_id()) + " : " + job.name() + StateText(job) + "\n";
   }
   return text + "--------------------------------------------------------------\n";
 }
@@ -39,6 +43,7 @@ nlohmann::json OverviewJson(const proto::JobOverview& job) {
   return {{"id", HexId(job.job_id())},
           {"name", job.name()},
           {"state", job.state()},
+          {"state-reason", job.state_reason().empty() ? nlohmann::json() : nlohmann::json(job.state_reason())},
           {"start-time", job.start_time_ms()},
           {"end-time", job.end_time_ms() == 0 ? -1 : job.end_time_ms()},
           {"tasks", {{"total", job.tasks_total()}, {"running", job.tasks_running()}}}};
@@ -71,6 +76,35 @@ std::string JobListJson(const proto::ListJobsReply& jobs, bool running, bool sch
   return nlohmann::json{{"jobs", list}}.dump(2) + "\n";
 }
 
+std::string FailureText(const proto::Failure& failure) {
+  std::string stack = failure.stack();
+  while (stack.ends_with('\n')) stack.pop_back();
+  return failure.message() + (stack.empty() ? "" : "\n" + stack);
+}
+
+std::string JobText(const proto::JobDetails& job) {
+  const proto::CheckpointDetails& checkpoints = job.checkpoints();
+  std::string text = HexId(job.overview().job_id()) + " : " + job.overview().name() + StateText(job.overview()) + "\n";
+  text += "  restarts " + std::to_string(job.restarts()) + ", checkpoints completed " + std::to_string(checkpoints.completed()) + ", failed " +
+          std::to_string(checkpoints.failed()) + ", latest ";
+  if (checkpoints.latest_completed_id() == 0) {
+    text += "none yet\n";
+  } else {
+    text += std::to_string(checkpoints.latest_completed_id()) + " (" + std::to_string(checkpoints.latest_size_bytes()) + " bytes in " +
+            std::to_string(checkpoints.latest_duration_ms()) + " ms)\n";
+  }
+  for (const proto::VertexDetails& vertex : job.vertices()) {
+    text += "  " + vertex.name() + "\n";
+    for (const proto::SubtaskDetails& subtask : vertex.subtasks()) {
+      std::string state = subtask.state();
+      state.resize(std::max<size_t>(state.size(), 12), ' ');
+      text += "    " + std::to_string(subtask.subtask() + 1) + "/" + std::to_string(vertex.parallelism()) + " " + state + " " + subtask.task_manager_id() + "\n";
+    }
+  }
+  if (job.has_failure()) text += "  last failure: " + FailureText(job.failure()) + "\n";
+  return text;
+}
+
 std::string JobJson(const proto::JobDetails& job) {
   nlohmann::json shown = OverviewJson(job.overview());
   nlohmann::json vertices = nlohmann::json::array();
@@ -89,10 +123,14 @@ std::string JobJson(const proto::JobDetails& job) {
   shown["vertices"] = vertices;
   shown["restarts"] = job.restarts();
   shown["recoveries"] = recoveries;
-  shown["checkpoints"] = {{"completed", checkpoints.completed()},          {"failed", checkpoints.failed()},
-                          {"in-progress", checkpoints.in_progress()},      {"latest-id", checkpoints.latest_completed_id()},
-                          {"latest-path", checkpoints.latest_path()},      {"latest-size", checkpoints.latest_size_bytes()},
-                          {"latest-duration", checkpoints.latest_duration_ms()}, {"restored-id", checkpoints.restored_id()}};
+  shown["checkpoints"] = {{"completed", checkpoints.completed()}, {"failed", checkpoints.failed()}, {"in-progress", checkpoints.in_progress()}};
+  const bool any = checkpoints.latest_completed_id() != 0;
+  const auto of_latest = [any](const auto& value) { return any ? nlohmann::json(value) : nlohmann::json(); };
+  shown["checkpoints"]["latest-id"] = of_latest(checkpoints.latest_completed_id());
+  shown["checkpoints"]["latest-path"] = of_latest(checkpoints.latest_path());
+  shown["checkpoints"]["latest-size"] = of_latest(checkpoints.latest_size_bytes());
+  shown["checkpoints"]["latest-duration"] = of_latest(checkpoints.latest_duration_ms());
+  shown["checkpoints"]["restored-id"] = checkpoints.restored_id() != 0 ? nlohmann::json(checkpoints.restored_id()) : nlohmann::json();
   if (job.has_failure()) {
     shown["root-exception"] = {{"code", job.failure().code()}, {"message", job.failure().message()}, {"stack", job.failure().stack()}, {"timestamp", job.failure().timestamp_ms()}};
   }

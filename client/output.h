@@ -12,6 +12,10 @@ namespace weir {
 std::string JobTable(const proto::ListJobsReply& jobs, bool running, bool scheduled, bool all);
 // All jobs, unless some are asked for.
 std::string JobListJson(const proto::ListJobsReply& jobs, bool running, bool scheduled, bool all);
+// Message and stack, as people read them.
+std::string FailureText(const proto::Failure& failure);
+std::string JobText(const proto::JobDetails& job);
+// What there is none of, such as a checkpoint before the first, is null.
 std::string JobJson(const proto::JobDetails& job);
 // The execution plan of a job that was planned and not submitted.
 std::string PlanJson(const JobGraph& graph);

@@ -10,6 +10,7 @@
 #include "client/cluster_client.h"
 #include "client/commands.h"
 #include "client/output.h"
+#include "client/restore_settings.h"
 #include "proto/convert.h"
 #include "proto/planning/planner_process.h"
 #include "runtime/operator/job_library.h"
@@ -59,6 +60,7 @@ int FailCommand(const Status& status) {
 }
 
 StatusOr<PlannedJob> PlanForRun(const CommandContext& context, const RunOptions& options) {
+  RETURN_IF_ERROR(ResolveRestore(context.configuration, options).status());
   RETURN_IF_ERROR(CheckAbi(options.library));
   PlanRequest request;
   request.library = std::filesystem::absolute(options.library).string();
@@ -75,6 +77,8 @@ int RunJob(const CommandContext& context, const RunOptions& options) {
 }
 
 int RunPlannedJob(const CommandContext& context, const RunOptions& options, const PlannedJob& planned) {
+  const StatusOr<RestoreSettings> restore = ResolveRestore(context.configuration, options);
+  if (!restore.ok()) return FailCommand(restore.status());
   ClusterClient cluster(context.address, context.configuration.Get(options::kClientTimeout).count());
   StatusOr<proto::Artifact> library = cluster.Upload(options.library, ShowUpload);
   if (!library.ok()) return FailCommand(library.status());
@@ -84,10 +88,9 @@ int RunPlannedJob(const CommandContext& context, const RunOptions& options, cons
   for (const std::string& argument : options.arguments) request.add_arguments(argument);
   request.set_job_graph(planned.graph.Encode());
   request.set_fingerprint(planned.fingerprint);
-  const std::string from = !options.from_savepoint.empty() ? options.from_savepoint : context.configuration.Get(options::kExecutionStateRecoveryPath).value_or("");
-  if (!from.empty()) request.set_restore_path(std::filesystem::absolute(from).string());
-  request.set_allow_non_restored_state(options.allow_non_restored_state || context.configuration.Get(options::kExecutionStateRecoveryIgnoreUnclaimedState));
-  request.set_claim_restored(options.claim.value_or(context.configuration.Get(options::kExecutionStateRecoveryClaimMode) == ClaimMode::kClaim));
+  if (!restore->path.empty()) request.set_restore_path(std::filesystem::absolute(restore->path).string());
+  request.set_allow_non_restored_state(restore->allow_non_restored_state);
+  request.set_claim_restored(restore->claim);
   for (const std::string& property : context.configuration.AsDynamicProperties()) {
     const size_t equals = property.find('=');
     (*request.mutable_configuration())[property.substr(0, equals)] = property.substr(equals + 1);
@@ -109,7 +112,7 @@ int RunPlannedJob(const CommandContext& context, const RunOptions& options, cons
   const proto::JobOverview& overview = ended->overview();
   if (json) std::fputs(JobJson(*ended).c_str(), stdout);
   if (overview.state() != "FINISHED") {
-    const Status cause = ended->has_failure() ? FromProto(ended->failure()) : Cancelled("it was cancelled");
+    const Status cause = ended->has_failure() ? Status(FromProto(ended->failure()).code(), FailureText(ended->failure())) : Cancelled("it was cancelled");
     return FailCommand(cause.WithContext("Job " + job->ToHex() + " ended as " + overview.state()));
   }
   if (!json) {

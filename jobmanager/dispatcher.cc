@@ -27,7 +27,8 @@ Dispatcher::Dispatcher(Options options, FileSystem& files, const ArtifactStore& 
       running_jobs_(cluster_metrics_.AddGauge("numRunningJobs")),
       slots_total_(cluster_metrics_.AddGauge("taskSlotsTotal")),
       slots_available_(cluster_metrics_.AddGauge("taskSlotsAvailable")),
-      slot_pool_(SlotPool::Options{}) {}
+      slot_pool_(SlotPool::Options{}),
+      heartbeats_({options_.heartbeat_interval_ms, options_.heartbeat_timeout_ms}) {}
 
 Dispatcher::~Dispatcher() = default;
 
@@ -126,7 +127,7 @@ proto::ClusterDetails Dispatcher::Cluster() const {
     shown.set_metrics_address(task_manager.metrics_address);
     shown.set_slots_total(task_manager.slots);
     shown.set_slots_free(task_manager.slots - std::min(task_manager.slots, used[name]));
-    shown.set_last_heartbeat_ms(clock_.WallMillis() - (clock_.MonotonicMillis() - task_manager.last_heartbeat_ms));
+    shown.set_last_heartbeat_ms(clock_.WallMillis() - (clock_.MonotonicMillis() - heartbeats_.LastHeardMs(name)));
   }
   return details;
 }
@@ -198,9 +199,8 @@ void Dispatcher::HandleRegistration(SessionId session, const proto::Registration
     Lose(name, "it registered again");
     if (old_session != session) sessions_->Close(old_session);
   }
-  TaskManager& task_manager = task_managers_[name];
-  task_manager = {session, *incarnation, registration.host(), registration.data_address(), registration.metrics_address(), registration.slots(),
-                  clock_.MonotonicMillis()};
+  task_managers_[name] = {session, *incarnation, registration.host(), registration.data_address(), registration.metrics_address(), registration.slots()};
+  heartbeats_.OnHeard(name, clock_.MonotonicMillis());
   LOG_INFO("Registered TaskManager {} ({} slots, data {}).", name, registration.slots(), registration.data_address());
   Apply(slot_pool_.Step(SlotPoolEvent::TaskManagerReported{name, *incarnation, registration.slots(), {}}));
   UpdateMetrics();
@@ -209,7 +209,7 @@ void Dispatcher::HandleRegistration(SessionId session, const proto::Registration
 void Dispatcher::HandleHeartbeat(const std::string& name, TaskManager& task_manager, const proto::TaskManagerHeartbeat& heartbeat) {
   const StatusOr<IncarnationId> incarnation = IncarnationIdFromBytes(heartbeat.incarnation());
   if (!incarnation.ok() || *incarnation != task_manager.incarnation) return;  // Of another life (R28).
-  task_manager.last_heartbeat_ms = clock_.MonotonicMillis();
+  heartbeats_.OnHeard(name, clock_.MonotonicMillis());
   SlotPoolEvent::TaskManagerReported report{name, *incarnation, task_manager.slots, {}};
   for (const auto& worker : heartbeat.workers()) {
     if (const StatusOr<JobId> job = JobIdFromBytes(worker.job_id()); job.ok()) report.workers.push_back(*job);
@@ -223,6 +223,7 @@ void Dispatcher::Lose(const std::string& name, const std::string& why) {
   LOG_WARN("TaskManager {} is lost: {}.", name, why);
   const IncarnationId incarnation = found->second.incarnation;
   task_managers_.erase(found);
+  heartbeats_.Forget(name);
   Apply(slot_pool_.Step(SlotPoolEvent::TaskManagerLost{name, incarnation}));
   UpdateMetrics();
 }
@@ -230,23 +231,18 @@ void Dispatcher::Lose(const std::string& name, const std::string& why) {
 void Dispatcher::Beat() {
   if (stopped_) return;
   ++heartbeat_sequence_;
-  // Late ourselves: what was sent to us meanwhile has not been read. Nobody is judged before it is (R30).
-  const int64_t now_ms = clock_.MonotonicMillis();
-  const int64_t since_last_ms = last_beat_ms_ != 0 ? now_ms - last_beat_ms_ : 0;
-  last_beat_ms_ = now_ms;
-  if (since_last_ms > options_.heartbeat_interval_ms + options_.heartbeat_timeout_ms / 2) {
-    LOG_WARN("The JobManager itself was not running for {} ms: TaskManagers get a new heartbeat.timeout", since_last_ms);
-    for (auto& [name, task_manager] : task_managers_) task_manager.last_heartbeat_ms = now_ms;
+  const HeartbeatWatch::Verdict verdict = heartbeats_.OnBeat(clock_.MonotonicMillis());
+  if (verdict.stalled_ms.has_value()) {
+    LOG_WARN("The JobManager itself was not running for {} ms: TaskManagers get a new heartbeat.timeout", *verdict.stalled_ms);
   }
-  std::vector<std::pair<std::string, SessionId>> silent;
   for (const auto& [name, task_manager] : task_managers_) {
-    if (clock_.MonotonicMillis() - task_manager.last_heartbeat_ms > options_.heartbeat_timeout_ms) silent.emplace_back(name, task_manager.session);
     proto::JobManagerCommand command;
     command.set_leader_epoch(options_.epoch.value);
     command.mutable_heartbeat()->set_sequence(heartbeat_sequence_);
     sessions_->Send(task_manager.session, std::move(command));
   }
-  for (const auto& [name, session] : silent) {
+  for (const std::string& name : verdict.silent) {
+    const SessionId session = task_managers_.at(name).session;
     Lose(name, "no heartbeat for " + std::to_string(options_.heartbeat_timeout_ms) + " ms");
     sessions_->Close(session);
   }

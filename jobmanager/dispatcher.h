@@ -12,6 +12,7 @@
 #include "base/event_loop.h"
 #include "base/metrics.h"
 #include "base/thread_pool.h"
+#include "jobmanager/heartbeat_watch.h"
 #include "jobmanager/job_master.h"
 #include "jobmanager/session_service.h"
 #include "jobmanager/slot_pool.h"
@@ -69,7 +70,6 @@ class Dispatcher final : public SessionReceiver, private ClusterGateway {
     std::string data_address;
     std::string metrics_address;
     uint32_t slots = 0;
-    int64_t last_heartbeat_ms = 0;
   };
 
   void HandleEvent(SessionId session, const proto::TaskManagerEvent& event);
@@ -106,7 +106,7 @@ class Dispatcher final : public SessionReceiver, private ClusterGateway {
   std::map<JobId, std::unique_ptr<JobMaster>> jobs_;
   std::vector<JobId> ended_jobs_;                     // Oldest first; at most kEndedJobsMax stay.
   uint64_t heartbeat_sequence_ = 0;
-  int64_t last_beat_ms_ = 0;  // 0 = none yet.
+  HeartbeatWatch heartbeats_;                         // Of all in task_managers_.
   bool stopped_ = false;
 };
 

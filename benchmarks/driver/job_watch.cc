@@ -22,9 +22,12 @@ StatusOr<JobShown> ShowJob(scenarios::Cluster& cluster, const std::string& job_i
   JobShown job;
   job.state = shown.at("state");
   job.ended = job.state == "FINISHED" || job.state == "FAILED" || job.state == "CANCELED";
-  job.latest_checkpoint = checkpoints.at("latest-id");
-  job.latest = {checkpoints.at("latest-size"), checkpoints.at("latest-duration")};
-  job.restored_checkpoint = checkpoints.at("restored-id");
+  // Null: none yet.
+  if (!checkpoints.at("latest-id").is_null()) {
+    job.latest_checkpoint = checkpoints.at("latest-id");
+    job.latest = {checkpoints.at("latest-size"), checkpoints.at("latest-duration")};
+  }
+  if (!checkpoints.at("restored-id").is_null()) job.restored_checkpoint = checkpoints.at("restored-id");
   job.restarts = shown.at("restarts");
   job.text = command.output;
   return job;

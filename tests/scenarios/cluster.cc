@@ -23,17 +23,24 @@ std::string AddressIn(const std::string& line) {
   return line.substr(0, end).substr(line.rfind(' ', end - 1) + 1);
 }
 
+// `none` where there is nothing yet.
+template <class T>
+T ValueOr(const nlohmann::json& value, T none) {
+  return value.is_null() ? none : value.get<T>();
+}
+
 JobStatus ToJobStatus(const nlohmann::json& shown) {
   JobStatus status;
   status.state = shown.at("state");
+  status.state_reason = ValueOr<std::string>(shown.at("state-reason"), "");
   status.tasks_total = shown.at("tasks").at("total");
   status.tasks_running = shown.at("tasks").at("running");
   status.restarts = shown.at("restarts");
   const nlohmann::json& checkpoints = shown.at("checkpoints");
   status.checkpoints_completed = checkpoints.at("completed");
-  status.checkpoint_latest_id = checkpoints.at("latest-id");
-  status.checkpoint_latest_path = checkpoints.at("latest-path");
-  status.checkpoint_restored_id = checkpoints.at("restored-id");
+  status.checkpoint_latest_id = ValueOr<uint64_t>(checkpoints.at("latest-id"), 0);
+  status.checkpoint_latest_path = ValueOr<std::string>(checkpoints.at("latest-path"), "");
+  status.checkpoint_restored_id = ValueOr<uint64_t>(checkpoints.at("restored-id"), 0);
   for (const nlohmann::json& recovery : shown.at("recoveries")) {
     status.recoveries.push_back({recovery.at("failed-at"), recovery.at("running-at"), recovery.at("cause")});
   }

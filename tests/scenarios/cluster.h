@@ -52,6 +52,7 @@ struct RecoveryStatus {
 // What `weir info --output json` says.
 struct JobStatus {
   std::string state;
+  std::string state_reason;
   uint32_t tasks_total = 0;
   uint32_t tasks_running = 0;
   uint32_t restarts = 0;

@@ -118,6 +118,9 @@ TEST(CommandLineTest, ListAndInfoReadAsBefore) {
   EXPECT_EQ(info.action, CommandAction::kInfo);
   EXPECT_EQ(info.target, "job.so");
   EXPECT_THAT(info.run.arguments, ::testing::ElementsAre("--rows", "5"));
+  EXPECT_EQ(info.run.parallelism, 2u);
+  EXPECT_THAT(Refused({"info", "-p", "2", kJob}), ::testing::HasSubstr("--parallelism"));
+  EXPECT_THAT(Refused({"info", kJob, "-p", "2"}), ::testing::HasSubstr("--parallelism"));
   const CommandLine job = Parse({"info", kJob, "-o", "json"});
   EXPECT_EQ(job.target, kJob);
   EXPECT_EQ(job.output, OutputFormat::kJson);
