@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include <weir/core/owned_bytes.h>
 #include <weir/engine/output.h>
 
 namespace weir {
@@ -17,8 +18,9 @@ class Collector {
   // single call may emit any number of records in bounded memory.
   void Collect(T value) {
     buffer_.Reserve();
-    std::construct_at(reinterpret_cast<T*>(buffer_.cursor()), std::move(value));
+    const T* const row = std::construct_at(reinterpret_cast<T*>(buffer_.cursor()), std::move(value));
     buffer_.Advance(sizeof(T));
+    if constexpr (internal::kOwnsMemory<T>) buffer_.AddOwned(internal::OwnedBytes(*row));
   }
 
  private:

@@ -29,6 +29,7 @@ RecordBatch::RecordBatch(RecordBatch&& other) noexcept
       pool_(std::move(other.pool_)),
       shape_(other.shape_),
       size_(std::exchange(other.size_, 0)),
+      owned_bytes_(std::exchange(other.owned_bytes_, 0)),
       timestamps_offset_(other.timestamps_offset_),
       rows_offset_(other.rows_offset_) {}
 
@@ -40,6 +41,7 @@ RecordBatch& RecordBatch::operator=(RecordBatch&& other) noexcept {
   pool_ = std::move(other.pool_);
   shape_ = other.shape_;
   size_ = std::exchange(other.size_, 0);
+  owned_bytes_ = std::exchange(other.owned_bytes_, 0);
   timestamps_offset_ = other.timestamps_offset_;
   rows_offset_ = other.rows_offset_;
   return *this;
@@ -48,7 +50,7 @@ RecordBatch& RecordBatch::operator=(RecordBatch&& other) noexcept {
 size_t RecordBatch::SizeBytes() const {
   if (!allocated()) return 0;
   const size_t columns = (shape_.has_hashes ? 8 : 0) + (shape_.has_timestamps ? 8 : 0);
-  return size_t{size_} * (type_->size_bytes + columns);
+  return size_t{size_} * (type_->size_bytes + columns) + owned_bytes_;
 }
 
 void RecordBatch::AppendMoved(RecordBatch& other, uint32_t from, uint32_t count) {
@@ -69,6 +71,7 @@ RecordBatch RecordBatch::Copy() const {
   if (shape_.has_hashes) std::memcpy(copy.hashes(), hashes(), size_t{size_} * 8);
   if (shape_.has_timestamps) std::memcpy(copy.timestamps(), timestamps(), size_t{size_} * 8);
   copy.size_ = size_;
+  copy.owned_bytes_ = owned_bytes_;
   return copy;
 }
 
@@ -83,6 +86,7 @@ void RecordBatch::Reset() {
   }
   block_ = {};
   size_ = 0;
+  owned_bytes_ = 0;
 }
 
 }  // namespace weir

@@ -74,7 +74,9 @@ StatusOr<FrameHeader> FrameHeader::Decode(const std::byte* bytes) {
   bool possible = header.SectionBytes() == 0;
   if (header.kind == ElementKind::kBatch) possible = header.rows != 0 && header.row_bytes <= kRowBytesMax;
   if (header.kind == ElementKind::kBarrier) possible = header.SectionBytes() == header.row_bytes && header.row_bytes <= kOrderBytesMax;
-  if (!possible) return Corruption("frame has impossible lengths");
+  if (!possible) {
+    return Corruption("frame has impossible lengths, rows=" + std::to_string(header.rows) + ", bytes=" + std::to_string(header.row_bytes));
+  }
   return header;
 }
 

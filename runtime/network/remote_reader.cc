@@ -121,7 +121,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
     // The producer keeps to its credit; one that does not is broken or hostile.
     if (queued_batches_ >= limits_.batches_max) return Break("the producer sent more than its credit");
     const bool lengths_fit = header_.flat ? header_.row_bytes == uint64_t{header_.rows} * type_.size_bytes : header_.row_bytes >= header_.rows / 64;
-    if (header_.flat != type_.flat || !lengths_fit) return Break("a frame does not fit its record type");
+    if (header_.flat != type_.flat || !lengths_fit) {
+      return Break("a frame does not fit its record type, rows=" + std::to_string(header_.rows) + ", bytes=" + std::to_string(header_.row_bytes) +
+                   ", bytes of a row=" + std::to_string(type_.size_bytes));
+    }
     ReadSections();
   }
 
@@ -167,9 +170,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   }
 
   void OnBatch() {
-    // What the producer took from its byte credit: rows and columns, as RecordBatch::SizeBytes counts.
-    const size_t columns = (header_.has_hashes ? 8 : 0) + (header_.has_timestamps ? 8 : 0);
-    current_.credit_bytes = size_t{header_.rows} * (type_.size_bytes + columns);
+    current_.credit_bytes = header_.SectionBytes();  // What the producer took.
     if (type_.flat) {
       current_.element.batch.SetSize(header_.rows);
     } else {

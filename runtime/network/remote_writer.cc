@@ -4,6 +4,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 #include <deque>
+#include <stdexcept>
+#include <string>
 
 #include "base/check.h"
 #include "base/checksum.h"
@@ -72,11 +74,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
     if (!health_.ok()) return;
     OutFrame& frame = queue_.emplace_back();
     if (element.IsBatch()) {
-      const size_t size_bytes = element.rows().SizeBytes();
       --credit_batches_;
-      credit_bytes_ -= static_cast<int64_t>(size_bytes);
+      credit_bytes_ -= static_cast<int64_t>(PrepareBatch(std::move(element), frame));
       ++outstanding_;
-      PrepareBatch(std::move(element), frame);
     } else {
       ended_ = ended_ || element.kind == ElementKind::kEndOfInput;
       frame.encoded = ControlSection(element);
@@ -96,7 +96,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::array<asio::const_buffer, 4> buffers;
   };
 
-  void PrepareBatch(Element element, OutFrame& frame) {
+  // Returns the bytes that it takes from the credit: those of its sections.
+  uint64_t PrepareBatch(Element element, OutFrame& frame) {
     // Padding may hold what user code left there; a shared batch is not ours to change.
     if (type_.zero_padding != nullptr) {
       if (element.frozen != nullptr) element = Element::Batch(element.frozen->Copy());
@@ -120,6 +121,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
     const std::string_view hashes(reinterpret_cast<const char*>(batch.hashes()), header.has_hashes ? column_bytes : 0);
     const std::string_view timestamps(reinterpret_cast<const char*>(batch.timestamps()), header.has_timestamps ? column_bytes : 0);
     header.row_bytes = rows.size();
+    if (rows.size() > FrameHeader::kRowBytesMax) {
+      const std::string bytes = std::to_string(rows.size());
+      queue_.pop_back();  // The frame that cannot be made.
+      throw std::length_error("a record is too large to be sent: a batch of " + std::to_string(header.rows) + " takes " + bytes +
+                              " bytes, limit=" + std::to_string(FrameHeader::kRowBytesMax));
+    }
     Checksum64Stream checksum;
     checksum.Update(hashes);
     checksum.Update(timestamps);
@@ -128,6 +135,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     header.EncodeTo(frame.header.data());
     frame.buffers = {asio::const_buffer(), asio::buffer(hashes), asio::buffer(timestamps), asio::buffer(rows)};
     frame.element = std::move(element);  // Its block does not move.
+    return header.SectionBytes();
   }
 
   void Connect() {

@@ -1,13 +1,15 @@
 #include <weir/engine/output.h>
 
+#include <utility>
+
 #include "base/check.h"
 #include "runtime/element/block_pool.h"
 
 namespace weir {
 
-OutputBuffer::OutputBuffer(const TypeInfo& type, BatchSink& sink, uint32_t rows_max)
-    : type_(type), sink_(sink), rows_max_(rows_max), pool_(std::make_shared<BlockPool>()) {
-  CHECK(rows_max > 0);
+OutputBuffer::OutputBuffer(const TypeInfo& type, BatchSink& sink, BatchBounds bounds)
+    : type_(type), sink_(sink), bounds_(bounds), pool_(std::make_shared<BlockPool>()) {
+  CHECK(bounds.rows_max > 0);
 }
 
 OutputBuffer::~OutputBuffer() {
@@ -17,9 +19,9 @@ OutputBuffer::~OutputBuffer() {
 
 void OutputBuffer::NextBatch() {
   Flush();
-  batch_ = RecordBatch(type_, {.capacity_rows = rows_max_, .has_hashes = false, .has_timestamps = with_timestamps_}, pool_);
+  batch_ = RecordBatch(type_, {.capacity_rows = bounds_.rows_max, .has_hashes = false, .has_timestamps = with_timestamps_}, pool_);
   cursor_ = static_cast<std::byte*>(batch_.rows());
-  end_ = cursor_ + size_t{rows_max_} * type_.size_bytes;
+  end_ = cursor_ + size_t{bounds_.rows_max} * type_.size_bytes;
   timestamp_cursor_ = with_timestamps_ ? batch_.timestamps() : nullptr;
 }
 
@@ -27,7 +29,7 @@ void OutputBuffer::Flush() {
   if (!batch_.allocated()) return;
   std::byte* const begin = static_cast<std::byte*>(batch_.rows());
   if (cursor_ == begin) return;
-  batch_.SetSize(static_cast<uint32_t>((cursor_ - begin) / type_.size_bytes));
+  batch_.SetSize(static_cast<uint32_t>((cursor_ - begin) / type_.size_bytes), std::exchange(owned_bytes_, 0));
   cursor_ = end_ = nullptr;
   timestamp_cursor_ = nullptr;
   sink_.Push(std::move(batch_));

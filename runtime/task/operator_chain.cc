@@ -72,7 +72,8 @@ Status OperatorChain::Open() {
       context->read_rows_max = options_.rows_per_batch(*node.output_type);
       // A batch that is copied row by row, or read by the next operator, is best read while it is in the first cache.
       const bool moves_whole = link.next == nullptr && !options_.tail_copies_rows;
-      context->output_rows_max = moves_whole ? context->read_rows_max : std::min(context->read_rows_max, RowsInCache(*node.output_type));
+      context->output_bounds.rows_max = moves_whole ? context->read_rows_max : std::min(context->read_rows_max, RowsInCache(*node.output_type));
+      context->output_bounds.owned_bytes_max = options_.batch_bytes_max;
     }
     context->keyed_state = link.keyed_state.get();
     context->distributor = options_.distributor;

@@ -40,6 +40,7 @@ class OperatorChain {
     std::function<void(uint32_t)> request_work;
     std::function<void(int)> wake_on_readable;
     std::function<uint32_t(const TypeInfo&)> rows_per_batch;
+    size_t batch_bytes_max = SIZE_MAX;  // What the rows of an output batch may own beyond their own size.
     bool tail_copies_rows = false;            // Each partition behind the chain does (ResultPartition::CopiesRows).
   };
   struct Link {

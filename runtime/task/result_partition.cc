@@ -33,6 +33,7 @@ ResultPartition::ResultPartition(const Options& options, std::vector<std::unique
   for (std::unique_ptr<ChannelWriter>& writer : writers) channels_.emplace_back().writer = std::move(writer);
   builders_.resize(channels_.size());
   builders = builders_.data();
+  owned_bytes_max = options.limits.batch_bytes_max;
   // Producers start at different channels, so that few records still spread.
   next_channel_ = options.producer_subtask % static_cast<uint32_t>(channels_.size());
   if (options.kind == PartitionerKind::kKeyGroup) {
@@ -58,7 +59,7 @@ uint32_t ResultPartition::PartialRows(uint32_t channel) const {
 
 RecordBatch ResultPartition::TakePartial(uint32_t channel) {
   Channel& target = channels_[channel];
-  target.batch.SetSize(PartialRows(channel));
+  target.batch.SetSize(PartialRows(channel), builders_[channel].owned_bytes);
   target.first_row_ns = 0;
   builders_[channel] = {};
   ++batches_out_;
@@ -114,7 +115,9 @@ void ResultPartition::Push(RecordBatch batch) {
   if (batch.has_timestamps() != with_timestamps_) SwitchTimestamps(batch.has_timestamps());
   if (options_.kind == PartitionerKind::kBroadcast) return SendFrozen(std::move(batch));
   // A batch that is well filled moves as it is; a small one joins others.
-  if (!CopiesRows() && !batch.has_hashes() && batch.size() >= rows_max_ / 2) return SendWhole(0, std::move(batch));
+  const bool fills = batch.size() >= rows_max_ / 2 || batch.SizeBytes() >= options_.limits.batch_bytes_max / 2;
+  const bool overflows = batch.SizeBytes() > 2 * options_.limits.batch_bytes_max && batch.size() > 1;  // A map may have made long strings of short ones.
+  if (!CopiesRows() && !batch.has_hashes() && fills && !overflows) return SendWhole(0, std::move(batch));
   Route(batch);
 }
 
@@ -167,7 +170,8 @@ void ResultPartition::Route(RecordBatch& batch) {
       options_.routing->custom(batch, channel_count, channel_of_row_.data());
       for (uint32_t i = 0; i < count; ++i) {
         if (channel_of_row_[i] >= channel_count) {
-          throw std::out_of_range("custom partitioner chose a channel that does not exist, channels=" + std::to_string(channel_count));
+          throw std::out_of_range("custom partitioner chose a channel that does not exist, channel=" + std::to_string(channel_of_row_[i]) +
+                                  ", channels=" + std::to_string(channel_count));
         }
       }
       break;

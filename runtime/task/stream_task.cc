@@ -356,6 +356,7 @@ void StreamTask::Initialize() {
   chain.request_work = [this](uint32_t count) { gate_->RequestWork(count); };
   chain.wake_on_readable = [this](int fd) { options_.loop->reactor().WatchReadable(fd, this, [task = options_.slot_task] { task->Wake(); }); };
   chain.tail_copies_rows = std::all_of(partitions_.begin(), partitions_.end(), [](const auto& partition) { return partition->CopiesRows(); });
+  chain.batch_bytes_max = options_.limits.batch_bytes_max;
   chain.rows_per_batch = [this](const TypeInfo& type) { return RowsPerBatch(options_.limits, type); };
   chain_ = std::make_unique<OperatorChain>(std::move(chain), *tail_);
   checkpoints_ = std::make_unique<TaskCheckpoints>(TaskCheckpoints::Identity{options_.attempt, subtask()}, *chain_, *options_.storage, *options_.events);

@@ -66,9 +66,13 @@ class RecordBatch {
   const int64_t* timestamps() const { return reinterpret_cast<const int64_t*>(block_.data + timestamps_offset_); }
   std::byte* header_room() { return block_.data; }
 
-  // Declares that the first `rows` rows are constructed. Requires: rows <= capacity().
-  void SetSize(uint32_t rows) { size_ = rows; }
-  // Bytes that this batch counts for in bounds: its rows and columns, not what strings own.
+  // Declares that the first `rows` rows are constructed and own `owned_bytes` beyond their own size (OwnedBytes). Requires:
+  // rows <= capacity().
+  void SetSize(uint32_t rows, size_t owned_bytes = 0) {
+    size_ = rows;
+    owned_bytes_ = owned_bytes;
+  }
+  // Bytes that this batch counts for in bounds: its rows, its columns and what the rows were declared to own.
   size_t SizeBytes() const;
 
   // Moves rows [from, from + count) of `other` behind the own ones; they stay constructed, moved-from, in `other`.
@@ -85,6 +89,7 @@ class RecordBatch {
   std::shared_ptr<BlockPool> pool_;
   BatchShape shape_;
   uint32_t size_ = 0;
+  size_t owned_bytes_ = 0;
   size_t timestamps_offset_ = 0;
   size_t rows_offset_ = 0;
 };

@@ -40,7 +40,7 @@ struct OperatorContext {
 
   RuntimeContext& runtime;
   BatchSink& output;
-  uint32_t output_rows_max = 1;                // Of a batch of the output.
+  BatchBounds output_bounds;                   // Of a batch of the output.
   uint32_t read_rows_max = 1;                  // Of source readers: rows of one Read.
   KeyedStateStore* keyed_state = nullptr;      // Of keyed operators.
   WorkDistributor* distributor = nullptr;      // Of split enumerators.

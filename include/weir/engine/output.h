@@ -17,11 +17,17 @@ class BatchSink {
   virtual void Push(RecordBatch batch) = 0;
 };
 
+// Where a batch ends: at so many rows, or behind the row with which its rows own so many bytes beyond their own size.
+struct BatchBounds {
+  uint32_t rows_max = 1;
+  size_t owned_bytes_max = SIZE_MAX;
+};
+
 // The batch that an operator fills. Full ones go to the sink. Thread: task.
 class OutputBuffer {
  public:
-  // `sink` outlives the buffer. `rows_max` is the capacity of a batch, at least 1.
-  OutputBuffer(const TypeInfo& type, BatchSink& sink, uint32_t rows_max);
+  // `sink` outlives the buffer. Requires: bounds.rows_max >= 1.
+  OutputBuffer(const TypeInfo& type, BatchSink& sink, BatchBounds bounds);
   ~OutputBuffer();
   OutputBuffer(const OutputBuffer&) = delete;
   OutputBuffer& operator=(const OutputBuffer&) = delete;
@@ -37,6 +43,11 @@ class OutputBuffer {
     if (timestamp_cursor_ != nullptr) *timestamp_cursor_++ = timestamp_;
   }
 
+  // What the row before cursor() owns beyond its own size: the batch ends with it when that is too much.
+  void AddOwned(size_t bytes) {
+    owned_bytes_ += bytes;
+    if (owned_bytes_ >= bounds_.owned_bytes_max) [[unlikely]] end_ = cursor_;
+  }
   // Room for `rows` rows, or for fewer but at least one when the batch ends before; pushes a full one first.
   template <class T>
   std::span<T> Room(uint32_t rows) {
@@ -72,11 +83,12 @@ class OutputBuffer {
 
   const TypeInfo& type_;
   BatchSink& sink_;
-  const uint32_t rows_max_;
+  const BatchBounds bounds_;
   std::shared_ptr<BlockPool> pool_;
   RecordBatch batch_;
   std::byte* cursor_ = nullptr;  // Invariant: [batch rows, cursor_) are constructed.
   std::byte* end_ = nullptr;
+  size_t owned_bytes_ = 0;       // Of the rows of batch_.
   int64_t* timestamp_cursor_ = nullptr;
   int64_t timestamp_ = 0;
   bool with_timestamps_ = false;

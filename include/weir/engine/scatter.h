@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 
+#include <weir/core/owned_bytes.h>
 #include <weir/core/record_batch.h>
 
 namespace weir {
@@ -15,6 +16,7 @@ struct ChannelBuilder {
   std::byte* end = nullptr;
   uint64_t* hashes = nullptr;      // Null when the edge carries none.
   int64_t* timestamps = nullptr;
+  size_t owned_bytes = 0;          // Of its rows, beyond their own size.
 };
 
 class ScatterTarget {
@@ -23,6 +25,7 @@ class ScatterTarget {
   // Makes room in the builder of `channel`: sends its full batch and starts a new one. May wait for credit.
   virtual void MakeRoom(uint32_t channel) = 0;
   ChannelBuilder* builders = nullptr;
+  size_t owned_bytes_max = SIZE_MAX;  // A batch ends behind the row with which it owns that much.
 };
 
 using ScatterFunction = void (*)(RecordBatch& rows, const uint16_t* channel_of_row, const uint64_t* hashes, ScatterTarget& target);
@@ -43,8 +46,12 @@ void ScatterRows(RecordBatch& batch, const uint16_t* channel_of_row, const uint6
   for (uint32_t i = 0; i < count; ++i) {
     ChannelBuilder& builder = target.builders[channel_of_row[i]];
     if (builder.cursor == builder.end) [[unlikely]] target.MakeRoom(channel_of_row[i]);
-    std::construct_at(reinterpret_cast<T*>(builder.cursor), std::move(rows[i]));
+    const T* const row = std::construct_at(reinterpret_cast<T*>(builder.cursor), std::move(rows[i]));
     builder.cursor += sizeof(T);
+    if constexpr (internal::kOwnsMemory<T>) {
+      builder.owned_bytes += internal::OwnedBytes(*row);
+      if (builder.owned_bytes >= target.owned_bytes_max) [[unlikely]] builder.end = builder.cursor;
+    }
     if (hashes != nullptr) *builder.hashes++ = hashes[i];
     if (timestamps != nullptr) *builder.timestamps++ = timestamps[i];
   }

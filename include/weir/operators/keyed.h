@@ -86,7 +86,7 @@ class KeyedProcessOperator final : public Operator {
     DeclareColumns<K>(store, handles_);
   }
   void Open(OperatorContext& context) override {
-    out_.emplace(TypeOf<O>(), context.output, context.output_rows_max);
+    out_.emplace(TypeOf<O>(), context.output, context.output_bounds);
     OpenFunction(function_, context.runtime);
   }
   void ProcessBatch(RecordBatch& batch) override {
@@ -135,7 +135,7 @@ class ReduceOperator final : public Operator {
     DeclareColumns<K>(store, {&value_});
   }
   void Open(OperatorContext& context) override {
-    out_.emplace(TypeOf<T>(), context.output, context.output_rows_max);
+    out_.emplace(TypeOf<T>(), context.output, context.output_bounds);
     OpenFunction(function_, context.runtime);
   }
   void ProcessBatch(RecordBatch& batch) override {

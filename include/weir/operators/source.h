@@ -77,7 +77,7 @@ class SourceReaderOperator final : public Operator {
   explicit SourceReaderOperator(std::shared_ptr<const Source<T, SplitT>> source) : source_(std::move(source)) {}
 
   void Open(OperatorContext& context) override {
-    out_.emplace(TypeOf<T>(), context.output, context.output_rows_max);
+    out_.emplace(TypeOf<T>(), context.output, context.output_bounds);
     rows_max_ = context.read_rows_max;
     request_work_ = context.request_work;
     wake_on_readable_ = context.wake_on_readable;

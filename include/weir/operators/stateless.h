@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <weir/core/owned_bytes.h>
 #include <weir/engine/operator.h>
 #include <weir/operators/invoke.h>
 
@@ -36,7 +37,7 @@ class FunctionOperator : public Operator {
  public:
   explicit FunctionOperator(const F& function) : function_(function) {}
   void Open(OperatorContext& context) override {
-    out_.emplace(TypeOf<O>(), context.output, context.output_rows_max);
+    out_.emplace(TypeOf<O>(), context.output, context.output_bounds);
     OpenFunction(function_, context.runtime);
   }
   void Close() override { CloseFunction(function_); }
@@ -95,7 +96,12 @@ class MapOperator<F, I, I> final : public InPlaceOperator<F> {
  public:
   using InPlaceOperator<F>::InPlaceOperator;
   void ProcessBatch(RecordBatch& batch) override {
-    for (I& row : std::span(batch.Rows<I>(), batch.size())) row = CallMap(this->function_, std::as_const(row));
+    size_t owned_bytes = 0;
+    for (I& row : std::span(batch.Rows<I>(), batch.size())) {
+      row = CallMap(this->function_, std::as_const(row));
+      owned_bytes += OwnedBytes(row);
+    }
+    batch.SetSize(batch.size(), owned_bytes);
     this->output_->Push(std::move(batch));
   }
 };
@@ -105,11 +111,12 @@ class FilterOperator final : public InPlaceOperator<F> {
  public:
   using InPlaceOperator<F>::InPlaceOperator;
   void ProcessBatch(RecordBatch& batch) override {
+    owned_bytes_ = 0;
     const bool has_columns = batch.has_timestamps() || batch.has_hashes();
     const uint32_t kept = has_columns ? Keep<true>(batch) : Keep<false>(batch);
     if (kept == 0) return;
     std::destroy_n(batch.Rows<I>() + kept, batch.size() - kept);
-    batch.SetSize(kept);
+    batch.SetSize(kept, owned_bytes_);
     this->output_->Push(std::move(batch));
   }
 
@@ -122,6 +129,7 @@ class FilterOperator final : public InPlaceOperator<F> {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < count; ++i) {
       if (!CallFilter(this->function_, std::as_const(rows[i]))) continue;
+      owned_bytes_ += OwnedBytes(rows[i]);
       if (kept != i) {
         rows[kept] = std::move(rows[i]);
         if constexpr (kColumns) MoveColumns(batch, kept, i);
@@ -134,6 +142,8 @@ class FilterOperator final : public InPlaceOperator<F> {
     if (batch.has_timestamps()) batch.timestamps()[to] = batch.timestamps()[from];
     if (batch.has_hashes()) batch.hashes()[to] = batch.hashes()[from];
   }
+
+  size_t owned_bytes_ = 0;  // Of what the batch at hand keeps.
 };
 
 template <class F, class I, class O>

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <stdexcept>
 
 #include <weir/collector.h>
@@ -30,6 +31,7 @@ template <class T>
 struct Collected final : BatchSink {
   void Push(RecordBatch batch) override {
     sizes.push_back(batch.size());
+    size_bytes.push_back(batch.SizeBytes());
     for (uint32_t i = 0; i < batch.size(); ++i) {
       rows.push_back(batch.Rows<T>()[i]);
       if (batch.has_timestamps()) timestamps.push_back(batch.timestamps()[i]);
@@ -38,6 +40,7 @@ struct Collected final : BatchSink {
   std::vector<T> rows;
   std::vector<int64_t> timestamps;
   std::vector<uint32_t> sizes;
+  std::vector<size_t> size_bytes;
 };
 
 enum class Columns { kNone, kTimestamps, kTimestampsAndHashes };
@@ -57,13 +60,13 @@ RecordBatch BatchOf(const std::vector<T>& rows, Columns columns) {
   return batch;
 }
 
-// An operator that writes into `output`, with output batches of `rows_max`.
+// An operator that writes into `output`.
 template <class Op, class O>
 class Harness {
  public:
   template <class F>
-  explicit Harness(F function, uint32_t rows_max = 4) : op_(function), context_(runtime_, output) {
-    context_.output_rows_max = rows_max;
+  explicit Harness(F function, BatchBounds bounds = {.rows_max = 4}) : op_(function), context_(runtime_, output) {
+    context_.output_bounds = bounds;
     op_.Open(context_);
   }
   void Process(RecordBatch batch) { op_.ProcessBatch(batch); }
@@ -153,6 +156,49 @@ TEST(FlatMap, GivesEachResultTheTimestampOfItsRecord) {
   EXPECT_EQ(flat_map.output.rows, (std::vector<int64_t>{3, 3, 3, 2, 2}));
   EXPECT_EQ(flat_map.output.timestamps, (std::vector<int64_t>{100, 100, 100, 102, 102}));
   EXPECT_EQ(flat_map.output.sizes, (std::vector<uint32_t>{4, 1}));
+}
+
+TEST(FlatMap, EndsABatchOfLongStrings) {
+  const auto repeat = [](const int64_t& n, Collector<std::string>& out) {
+    for (int64_t i = 0; i < n; ++i) out.Collect(std::string(1'000, 'x'));
+  };
+  Harness<FlatMapOperator<decltype(repeat), int64_t, std::string>, std::string> flat_map(repeat, {.rows_max = 100, .owned_bytes_max = 3'000});
+  flat_map.Process(BatchOf<int64_t>({7}, Columns::kNone));
+  EXPECT_EQ(flat_map.output.sizes, (std::vector<uint32_t>{3, 3, 1}));
+  EXPECT_GE(flat_map.output.size_bytes[0], 3 * (1'000 + sizeof(std::string)));
+}
+
+TEST(Map, ToTheSameTypeCountsWhatTheResultsOwn) {
+  const auto grow = [](const std::string& text) { return text + std::string(1'000, 'x'); };
+  Harness<MapOperator<decltype(grow), std::string, std::string>, std::string> map(grow);
+  map.Process(BatchOf<std::string>({"a", "b"}, Columns::kNone));
+  EXPECT_GE(map.output.size_bytes[0], 2 * (1'000 + sizeof(std::string)));
+}
+
+TEST(Filter, CountsWhatItKeeps) {
+  const auto is_long = [](const std::string& text) { return text.size() > 100; };
+  Harness<FilterOperator<decltype(is_long), std::string>, std::string> filter(is_long);
+  filter.Process(BatchOf<std::string>({"a", std::string(1'000, 'x')}, Columns::kNone));
+  filter.Process(BatchOf<std::string>({std::string(2'000, 'x')}, Columns::kNone));
+  EXPECT_LT(filter.output.size_bytes[0], 2'000u);
+  EXPECT_GE(filter.output.size_bytes[1], 2'000u);
+}
+
+struct Nested {
+  int64_t number;
+  std::vector<std::string> texts;
+  std::optional<std::string> maybe;
+};
+
+TEST(OwnedBytes, CountsWhatIsBelow) {
+  EXPECT_EQ(OwnedBytes(int64_t{1}), 0u);
+  EXPECT_EQ(OwnedBytes(std::string("short")), 0u);
+  EXPECT_GE(OwnedBytes(std::string(100, 'x')), 100u);
+  const Nested nested{1, {std::string(100, 'x'), std::string(200, 'y')}, std::string(50, 'z')};
+  EXPECT_GE(OwnedBytes(nested), 350u + 2 * sizeof(std::string));
+  EXPECT_LT(OwnedBytes(nested), 700u);
+  EXPECT_GE(OwnedBytes(std::map<std::string, std::string>{{"k", std::string(100, 'x')}}), 100u);
+  EXPECT_GE(OwnedBytes(std::pair<int, std::string>{1, std::string(100, 'x')}), 100u);
 }
 
 }  // namespace
