@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "proto/convert.h"
+#include "proto/crash_report.h"
 
 namespace weir {
 namespace {
@@ -35,7 +36,7 @@ MetricLabels JobLabels(const JobSubmission& submission) {
 Status WithCrashStack(const proto::Failure& message) {
   const Status failure = FromProto(message);
   const std::string& report = message.stack();  // The end of the worker's stderr.
-  const size_t crash = report.rfind("*** Worker crashed: ");
+  const size_t crash = report.rfind(kWorkerCrashMark);
   const size_t begin = crash == std::string::npos ? crash : report.find('\n', crash);
   if (begin == std::string::npos) return failure;
   return Status(failure.code(), failure.message() + report.substr(begin, report.find("\n*** End", begin) - begin));

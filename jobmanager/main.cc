@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
-#include <filesystem>
 #include <optional>
 #include <string>
 
 #include "base/config.h"
+#include "base/daemon.h"
 #include "base/log.h"
 #include "base/options.h"
 #include "jobmanager/job_manager.h"
@@ -27,19 +27,6 @@ constexpr char kHelp[] =
     "\n"
     "It prints one line with its addresses when it is ready, and ends gracefully on SIGTERM.\n";
 
-weir::Status SetUpLog(const weir::Configuration& configuration) {
-  weir::LogOptions log;
-  log.level = configuration.Get(weir::options::kEnvLogLevel);
-  log.file_size_max_bytes = static_cast<uint64_t>(configuration.Get(weir::options::kEnvLogSizeMax).bytes);
-  log.file_count_max = static_cast<uint32_t>(configuration.Get(weir::options::kEnvLogMax));
-  if (const std::optional<std::string> directory = configuration.Get(weir::options::kEnvLogDir); directory.has_value()) {
-    std::error_code error;
-    std::filesystem::create_directories(*directory, error);
-    log.file = *directory + "/weir-jobmanager-" + std::to_string(::getpid()) + ".log";
-  }
-  return weir::InitLog(log);
-}
-
 int Fail(const weir::Status& status) {
   std::fprintf(stderr, "weir-jobmanager: %s\n", status.ToString().c_str());
   return 1;
@@ -48,6 +35,7 @@ int Fail(const weir::Status& status) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  weir::RaiseDescriptorLimit();
   const weir::StatusOr<weir::ConfigArguments> arguments = weir::TakeConfigArguments({argv + 1, static_cast<size_t>(std::max(1, argc)) - 1});
   if (!arguments.ok()) return Fail(arguments.status());
   for (const std::string& argument : arguments->rest) {
@@ -56,7 +44,7 @@ int main(int argc, char** argv) {
   }
   const weir::StatusOr<weir::Configuration> configuration = weir::LoadConfiguration(arguments->config_dir, arguments->dynamic_properties);
   if (!configuration.ok()) return Fail(configuration.status());
-  if (const weir::Status status = SetUpLog(*configuration); !status.ok()) return Fail(status);
+  if (const weir::Status status = weir::SetUpDaemonLog(*configuration, "weir-jobmanager"); !status.ok()) return Fail(status);
   for (const std::string& warning : configuration->warnings()) LOG_WARN("Configuration: {}", warning);
 
   // Blocked before any thread starts, so that all inherit it: the main thread takes them below.

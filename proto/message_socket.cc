@@ -1,5 +1,6 @@
 #include "proto/message_socket.h"
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -43,11 +44,17 @@ StatusOr<Header> Decode(const std::array<char, kHeaderBytes>& bytes) {
   return header;
 }
 
+std::string OpenFilesLimit() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  return "the process may have no more files open, limit=" + std::to_string(limit.rlim_cur) + " (ulimit -n)";
+}
+
 Status Broken(const char* what) { return Unavailable(std::string(what) + ": " + std::strerror(errno)); }
 
 // Takes the descriptors of a received piece: the first one is kept when there was none, all others are closed.
 Status TakeAttached(msghdr& piece, FileDescriptor& attached) {
-  bool surplus = (piece.msg_flags & MSG_CTRUNC) != 0;
+  bool surplus = false;
   for (cmsghdr* part = CMSG_FIRSTHDR(&piece); part != nullptr; part = CMSG_NXTHDR(&piece, part)) {
     if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
     const size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
@@ -62,7 +69,10 @@ Status TakeAttached(msghdr& piece, FileDescriptor& attached) {
       }
     }
   }
-  return surplus ? Corruption("control message brings several descriptors") : Status::Ok();
+  if (surplus) return Corruption("control message brings several descriptors");
+  // There is room for more than one: what was cut off could not be opened here.
+  if ((piece.msg_flags & MSG_CTRUNC) != 0) return ResourceExhausted("the descriptor of a control message cannot be received: " + OpenFilesLimit());
+  return Status::Ok();
 }
 
 // Reads exactly `size` bytes or to the end of the stream; returns how many there were.

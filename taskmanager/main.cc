@@ -4,12 +4,12 @@
 
 #include <atomic>
 #include <cstdio>
-#include <filesystem>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "base/config.h"
+#include "base/daemon.h"
 #include "base/log.h"
 #include "base/options.h"
 #include "base/status_macros.h"
@@ -48,19 +48,6 @@ constexpr char kUsage[] =
 
 std::atomic<bool> failed{false};
 
-Status SetUpLog(const Configuration& configuration) {
-  LogOptions log;
-  log.level = configuration.Get(options::kEnvLogLevel);
-  log.file_size_max_bytes = static_cast<uint64_t>(configuration.Get(options::kEnvLogSizeMax).bytes);
-  log.file_count_max = static_cast<uint32_t>(configuration.Get(options::kEnvLogMax));
-  if (const std::optional<std::string> directory = configuration.Get(options::kEnvLogDir); directory.has_value()) {
-    std::error_code error;
-    std::filesystem::create_directories(*directory, error);
-    log.file = *directory + "/weir-taskmanager-" + std::to_string(::getpid()) + ".log";
-  }
-  return InitLog(log);
-}
-
 // Blocks SIGTERM and SIGINT for all threads to come; they are taken by WaitForSignal.
 sigset_t BlockSignals() {
   ::signal(SIGPIPE, SIG_IGN);
@@ -73,10 +60,11 @@ sigset_t BlockSignals() {
 }
 
 Status Run(const ConfigArguments& arguments) {
+  RaiseDescriptorLimit();  // Before the launcher is forked, whose children inherit it.
   // While there is one thread.
   ASSIGN_OR_RETURN(ForkedLauncher forked, ForkLauncher(ProgramDirectory() + "/weir-worker"));
   ASSIGN_OR_RETURN(const Configuration configuration, LoadConfiguration(arguments.config_dir, arguments.dynamic_properties));
-  RETURN_IF_ERROR(SetUpLog(configuration));
+  RETURN_IF_ERROR(SetUpDaemonLog(configuration, "weir-taskmanager"));
   for (const std::string& warning : configuration.warnings()) LOG_WARN("Configuration: {}", warning);
   const sigset_t ends = BlockSignals();
 

@@ -58,6 +58,7 @@ StatusOr<proto::WorkerSettings> ResolveWorkerSettings(const Configuration& own, 
   settings.set_inline_state_bytes_max(static_cast<uint64_t>(merged.Get(options::kExecutionCheckpointingDataInlineThreshold).bytes));
   settings.set_cancellation_timeout_ms(own.Get(options::kTaskCancellationTimeout).count());
   settings.set_heartbeat_timeout_ms(own.Get(options::kHeartbeatTimeout).count());
+  settings.set_log_level(static_cast<uint32_t>(merged.Get(options::kEnvLogLevel)));
   settings.set_incremental_checkpoints(merged.Get(options::kExecutionCheckpointingIncremental));
   settings.set_delta_bytes_max(static_cast<uint64_t>(merged.Get(options::kStateBackendIncrementalDeltaSizeMax).bytes));
   settings.set_watchdog_interval_ms(merged.Get(options::kTaskWatchdogInterval).count());

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "proto/convert.h"
+#include "proto/crash_report.h"
 #include "proto/messages.pb.h"
 #include "taskmanager/task_manager.h"
 
@@ -24,10 +25,9 @@ bool IsTerminal(proto::TaskState state) { return state == proto::FINISHED || sta
 
 // The line that the worker's crash handler wrote, without its decoration.
 std::string CrashLine(const std::string& error_tail) {
-  constexpr std::string_view kMark = "*** Worker crashed: ";
-  const size_t begin = error_tail.rfind(kMark);
+  const size_t begin = error_tail.rfind(kWorkerCrashMark);
   if (begin == std::string::npos) return "";
-  const size_t text = begin + kMark.size();
+  const size_t text = begin + kWorkerCrashMark.size();
   return error_tail.substr(text, error_tail.find('\n', text) - text);
 }
 

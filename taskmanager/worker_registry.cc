@@ -34,7 +34,7 @@ void WorkerRegistry::Create(JobId job, const StartRequest& request, Actions& act
   worker.serial = WorkerSerial{++last_serial_};
   worker.attempt = request.attempt;
   worker.identity = request.identity;
-  worker.deadline_ms = now_ms_ + options_.start_timeout_ms;
+  // No deadline of ours: the download has its own.
   actions.emplace_back(Action::Fetch{worker.serial, job});
 }
 
@@ -165,9 +165,8 @@ void WorkerRegistry::On(const Event::ArtifactFetched& event, Actions& actions) {
     return;
   }
   if (!event.status.ok()) return End(found->first, event.status.WithContext("the job's library cannot be fetched"), actions);
-  const std::optional<int64_t> deadline_ms = found->second.deadline_ms;
   MoveTo(found->second, State::kLaunching);
-  found->second.deadline_ms = deadline_ms;
+  found->second.deadline_ms = now_ms_ + options_.start_timeout_ms;
   found->second.launched = true;
   actions.emplace_back(Action::Launch{event.serial});
 }

@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "base/check.h"
+#include "proto/crash_report.h"
 #include "runtime/task/current_task.h"
 #include "taskmanager/worker/stack_trace.h"
 
@@ -95,7 +96,7 @@ void OnSignal(int signal, siginfo_t* info, void* context) {
     return;
   }
   SafeText text;
-  text << "\n*** Worker crashed: " << SignalName(signal);
+  text << "\n" << kWorkerCrashMark << SignalName(signal);
   if (signal == SIGSEGV || signal == SIGBUS) (text << " at address ").Hex(reinterpret_cast<uintptr_t>(info->si_addr));
   const char* const task = CurrentTask();
   text << ", in " << (task != nullptr ? "task " : "no task of a job") << (task != nullptr ? task : "") << "\n";

@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "base/log.h"
+#include "proto/crash_report.h"
 #include "runtime/task/current_task.h"
 #include "taskmanager/worker/crash_handler.h"
 #include "taskmanager/worker/exception_stack.h"
@@ -49,8 +50,9 @@ void EndAtExit(int code, void*) {
   if (const char* const task = CurrentTask()) {
     StackTrace stack;
     CaptureStack(stack, 1);
-    // The form in which a crash is reported: the TaskManager looks for the first line.
-    std::fprintf(stderr, "*** Worker crashed: exit(%d) was called in task %s: the code of a job must not call exit\n%s\n", code, task, SymbolizeStack(stack).c_str());
+    // The form in which a crash is reported.
+    const std::string mark(kWorkerCrashMark);
+    std::fprintf(stderr, "%sexit(%d) was called in task %s: the code of a job must not call exit\n%s\n", mark.c_str(), code, task, SymbolizeStack(stack).c_str());
     std::fflush(stderr);
   }
   ::_exit(code);
@@ -65,6 +67,11 @@ int RunWorker(int control_descriptor) {
   options.end_process = [](int code) {
     std::fflush(stdout);
     ::_exit(code);
+  };
+  options.set_log_level = [](LogLevel level) {
+    LogOptions log;  // To stderr, which the TaskManager collects.
+    log.level = level;
+    if (const Status status = InitLog(log); !status.ok()) LOG_WARN("Log level stays as it is: {}", status.message());
   };
   options.before_loading = [] { UseAlternateSignalStack(); };
   // The handler that is registered last runs first: after loading, ours comes before the job's static destructors.

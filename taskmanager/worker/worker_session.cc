@@ -5,11 +5,13 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <set>
 
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "proto/convert.h"
+#include "proto/crash_report.h"
 #include "proto/message_socket.h"
 #include "proto/messages.pb.h"
 #include "runtime/task/worker_runtime.h"
@@ -104,19 +106,13 @@ void WorkerSession::EndConnection() { ::shutdown(socket_.get(), SHUT_RDWR); }
 int WorkerSession::Run() {
   if (options_.end_process) memory_watch_ = std::thread([this] { WatchMemory(); });
   loop_.PostDelayed(kTickMs, [this] { Tick(); });
-  while (true) {
-    StatusOr<std::optional<SocketMessage>> received = ReceiveMessage(socket_.get());
-    if (!received.ok() || !received->has_value()) break;
-    auto command = std::make_shared<proto::WorkerCommand>();  // Shared: closures are copied.
-    if (!command->ParseFromString((*received)->bytes) || queued_commands_.fetch_add(1) >= kQueuedCommandsMax) break;
-    auto attached = std::make_shared<FileDescriptor>(std::move((*received)->attached));
-    loop_.Post([this, command, attached] {
-      --queued_commands_;
-      Handle(*command, std::move(*attached));
-    });
-  }
+  const Status end = ReceiveCommands();
   // The TaskManager is gone, or does not make sense: nobody is left to work for.
-  if (options_.end_process) options_.end_process(0);
+  if (!end.ok()) {
+    const std::string mark(kWorkerCrashMark);
+    std::fprintf(stderr, "%sthe commands of its TaskManager cannot be read: %s\n", mark.c_str(), end.message().c_str());
+  }
+  if (options_.end_process) options_.end_process(end.ok() ? 0 : kFailedExitCode);
   ending_ = true;
   loop_.Post([this] {
     state_ = State::kStopping;
@@ -131,6 +127,21 @@ int WorkerSession::Run() {
   sender_.Stop();
   sender_.Join();
   return 0;
+}
+
+Status WorkerSession::ReceiveCommands() {
+  while (true) {
+    ASSIGN_OR_RETURN(std::optional<SocketMessage> received, ReceiveMessage(socket_.get()));
+    if (!received.has_value()) return Status::Ok();
+    auto command = std::make_shared<proto::WorkerCommand>();  // Shared: closures are copied.
+    if (!command->ParseFromString(received->bytes)) return Corruption("command cannot be parsed, length=" + std::to_string(received->bytes.size()));
+    if (queued_commands_.fetch_add(1) >= kQueuedCommandsMax) return ResourceExhausted("too many commands wait, limit=" + std::to_string(kQueuedCommandsMax));
+    auto attached = std::make_shared<FileDescriptor>(std::move(received->attached));
+    loop_.Post([this, command, attached] {
+      --queued_commands_;
+      Handle(*command, std::move(*attached));
+    });
+  }
 }
 
 void WorkerSession::Handle(const proto::WorkerCommand& command, FileDescriptor attached) {
@@ -149,6 +160,7 @@ void WorkerSession::OnStart(const proto::WorkerStart& start) {
     return;
   }
   events_.SetJob(*job);
+  if (options_.set_log_level) options_.set_log_level(static_cast<LogLevel>(start.settings().log_level()));
   epoch_ = LeaderEpoch{start.leader_epoch()};
   events_.SetLeaderEpoch(epoch_);
   attempt_ = FromProto(start.start().attempt());

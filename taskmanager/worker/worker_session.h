@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/event_loop.h"
 #include "base/file_descriptor.h"
+#include "base/log.h"
 #include "proto/message_sender.h"
 #include "taskmanager/worker/job_loader.h"
 #include "taskmanager/worker/worker_events.h"
@@ -35,6 +36,7 @@ struct WorkerSessionOptions {
   // Ends the process at once; never returns. Null when the worker is not alone in its process: then the session ends its tasks
   // and Run returns, however long that takes, and no memory limit holds.
   std::function<void(int exit_code)> end_process = {};
+  std::function<void(LogLevel)> set_log_level = {};  // Null when the log is not the worker's own.
   std::function<void()> before_loading = {};  // On the loading thread, as is the next one.
   std::function<void()> after_loading = {};
 };
@@ -58,6 +60,7 @@ class WorkerSession {
  private:
   enum class State : uint8_t { kAwaitingStart, kLoading, kReady, kStopping, kFailed };
 
+  Status ReceiveCommands();  // Until the socket's end or the first that cannot be read. Thread: control.
   // Thread: loop.
   void Handle(const proto::WorkerCommand& command, FileDescriptor attached);
   void OnStart(const proto::WorkerStart& start);

@@ -1,41 +1,21 @@
-#include <netdb.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
 #include <weir/io/builtin_sources.h>
+
+#include "runtime/operator/io/socket_dial.h"
 
 namespace weir {
 namespace {
 
 constexpr size_t kReadBytes = 64 * 1024;
 constexpr size_t kLineBytesMax = 64 * 1024 * 1024;
-
-int Connect(const std::string& host, uint16_t port) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (const int error = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found); error != 0) {
-    throw std::runtime_error("cannot resolve host: " + std::string(gai_strerror(error)) + ", host=" + host);
-  }
-  int fd = -1;
-  for (const addrinfo* address = found; address != nullptr && fd < 0; address = address->ai_next) {
-    fd = ::socket(address->ai_family, address->ai_socktype | SOCK_CLOEXEC, address->ai_protocol);
-    if (fd >= 0 && ::connect(fd, address->ai_addr, address->ai_addrlen) != 0) {
-      const int error = errno;
-      ::close(fd);
-      fd = -1;
-      errno = error;
-    }
-  }
-  freeaddrinfo(found);
-  if (fd < 0) throw std::runtime_error("cannot connect: " + std::string(std::strerror(errno)) + ", address=" + host + ":" + std::to_string(port));
-  return fd;
-}
 
 class Reader final : public SourceReader<std::string, SocketSplit> {
  public:
@@ -47,7 +27,11 @@ class Reader final : public SourceReader<std::string, SocketSplit> {
 
   ReadResult Read(Collector<std::string>& out, uint32_t rows_max) override {
     if (splits_.empty()) return {ReadResult::Kind::kNeedsSplit};
-    if (fd_ < 0) fd_ = Connect(host_, port_);
+    if (fd_ < 0) {
+      if (!dial_.has_value()) dial_.emplace(host_, port_);
+      if (!dial_->ended()) return {ReadResult::Kind::kWait, dial_->ended_fd()};
+      fd_ = dial_->TakeSocket();
+    }
     uint32_t rows = 0;
     while (rows < rows_max && EmitLine(out)) ++rows;
     if (rows == rows_max) return {};
@@ -55,7 +39,7 @@ class Reader final : public SourceReader<std::string, SocketSplit> {
     const ssize_t count = ::recv(fd_, chunk, sizeof(chunk), MSG_DONTWAIT);
     if (count > 0) {
       buffer_.append(chunk, static_cast<size_t>(count));
-      if (buffer_.size() > kLineBytesMax) throw std::runtime_error("line from a socket is longer than 64 MiB");
+      if (buffer_.size() > kLineBytesMax) throw std::runtime_error("line from a socket is longer than 64 MiB, address=" + Address());
       return {};
     }
     if (count == 0) {
@@ -64,13 +48,14 @@ class Reader final : public SourceReader<std::string, SocketSplit> {
       return {};
     }
     if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
-      throw std::runtime_error("cannot read from socket: " + std::string(std::strerror(errno)) + ", address=" + host_ + ":" + std::to_string(port_));
+      throw std::runtime_error("cannot read from socket: " + std::string(std::strerror(errno)) + ", address=" + Address());
     }
     return {ReadResult::Kind::kWait, fd_};
   }
   std::vector<SocketSplit> Snapshot() const override { return splits_; }
 
  private:
+  std::string Address() const { return host_ + ":" + std::to_string(port_); }
   bool EmitLine(Collector<std::string>& out) {
     const size_t end = buffer_.find(delimiter_, at_);
     if (end == std::string::npos) {
@@ -89,6 +74,7 @@ class Reader final : public SourceReader<std::string, SocketSplit> {
   const uint16_t port_;
   const char delimiter_;
   std::vector<SocketSplit> splits_;
+  std::optional<SocketDial> dial_;
   int fd_ = -1;
   std::string buffer_;
   size_t at_ = 0;  // Where the next line starts in it.

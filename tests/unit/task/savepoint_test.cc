@@ -7,6 +7,7 @@
 #include <set>
 
 #include "state/checkpoint/snapshot_reader.h"
+#include "tests/unit/task/held_sequence.h"
 #include "tests/unit/task/job_harness.h"
 
 namespace weir::testing {
@@ -45,8 +46,8 @@ class SavepointTest : public ::testing::Test {
   void TearDown() override { std::filesystem::remove_all(directory_); }
 
   JobHarness::Build Job() const {
-    return [output = directory_ + "/out"](StreamExecutionEnvironment& env) {
-      env.FromSequence(0, kRecords - 1)
+    return [output = directory_ + "/out", hold = hold_](StreamExecutionEnvironment& env) {
+      env.FromSource(HeldSequence(kRecords, hold), "numbers")
           .Uid("numbers")
           .KeyBy([](const int64_t& value) { return value % kKeys; })
           .Process(Number())
@@ -91,6 +92,7 @@ class SavepointTest : public ::testing::Test {
   }
 
   std::string directory_;
+  std::shared_ptr<SequenceHold> hold_ = std::make_shared<SequenceHold>();  // Jobs that are to be disturbed do not end before.
 };
 
 TEST_F(SavepointTest, CanonicalIsOneFilePerSubtaskWithEachValueOnceAndNoTombstones) {
@@ -146,8 +148,10 @@ TEST_F(SavepointTest, EitherFormatStartsAJobWithAnyParallelismAndNeedsNoFileOfTh
       JobHarness next(Options(parallelism), Job());
       next.RestoreFrom(job);
       next.Start();
+      hold_->LetGo();
       next.RunToEnd();
       ExpectEveryRecordOnce();
+      hold_ = std::make_shared<SequenceHold>();
       std::filesystem::remove_all(directory_ + "/out");
       std::filesystem::remove_all(directory_ + "/savepoint");
     }
@@ -163,6 +167,7 @@ TEST_F(SavepointTest, TheJobGoesOnAndItsCheckpointsStandOnWhatTheSavepointWrote)
   std::filesystem::remove_all(directory_ + "/savepoint");
   job.Kill();
   job.Start();
+  hold_->LetGo();
   job.RunToEnd();
   ExpectEveryRecordOnce();
 }
@@ -178,6 +183,7 @@ TEST_F(SavepointTest, BehindAStopNothingIsEmittedAndAllTasksEnd) {
   JobHarness next(Options(3), Job());
   next.RestoreFrom(job);
   next.Start();
+  hold_->LetGo();
   next.RunToEnd();
   ExpectEveryRecordOnce();
 }
@@ -188,6 +194,7 @@ TEST_F(SavepointTest, AnAbortedStopGoesOn) {
   ASSERT_TRUE(job.Checkpoint());
   ASSERT_TRUE(job.Savepoint(Order(SavepointFormat::kCanonical, /*stops=*/true)));
   job.EndSavepoint(/*completed=*/false);
+  hold_->LetGo();
   job.RunToEnd();
   ExpectEveryRecordOnce();
 }
@@ -204,6 +211,7 @@ TEST_F(SavepointTest, DrainedSourcesEndTheDataOfAllTasksAndResumeFromTheirSavepo
   JobHarness next(Options(3), Job());
   next.RestoreFrom(job, /*ended=*/false);
   next.Start();
+  hold_->LetGo();
   next.RunToEnd();
   ExpectEveryRecordOnce();
 }

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/log.h"
 #include "messages.pb.h"
 
 namespace weir {
@@ -62,6 +63,11 @@ TEST(TaskManagerOptionsTest, WorkersGetTheTimeoutsOfTheirTaskManager) {
   EXPECT_EQ(settings->heartbeat_timeout_ms(), 3'000);
   EXPECT_EQ(settings->cancellation_timeout_ms(), 4'000);
   EXPECT_EQ(settings->watchdog_interval_ms(), 50'000);
+}
+
+TEST(TaskManagerOptionsTest, WorkersLogAtTheLevelOfTheirTaskManagerOrOfTheirJob) {
+  EXPECT_EQ(ResolveWorkerSettings(Parsed({"env.log.level=WARN"}), {})->log_level(), static_cast<uint32_t>(LogLevel::kWarn));
+  EXPECT_EQ(ResolveWorkerSettings(Parsed({"env.log.level=WARN"}), {{"env.log.level", "DEBUG"}})->log_level(), static_cast<uint32_t>(LogLevel::kDebug));
 }
 
 }  // namespace
