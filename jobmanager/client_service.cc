@@ -8,6 +8,8 @@
 namespace weir {
 namespace {
 
+constexpr std::chrono::seconds kRestoreWaitMax{30};  // Of clients that wait for ever.
+
 grpc::Status ToGrpc(const Status& status) {
   switch (status.code()) {
     case StatusCode::kOk: return grpc::Status::OK;
@@ -36,15 +38,28 @@ class Answer {
   std::atomic<bool> given_{false};
 };
 
-// Runs `begin` on the loop with the callback that takes its answer, and waits for that.
+// Runs `begin` on the loop with the callback that takes its answer. An error: the loop has ended.
 template <class T>
-T AwaitAnswer(EventLoop& loop, const std::function<void(std::function<void(T)>)>& begin) {
+StatusOr<std::future<T>> Ask(EventLoop& loop, const std::function<void(std::function<void(T)>)>& begin) {
   auto answer = std::make_shared<Answer<T>>();
   std::future<T> future = answer->TakeFuture();
   const bool posted = loop.Post([begin, give = std::function<void(T)>([answer](T value) { answer->Give(std::move(value)); })] { begin(give); });
   if (!posted) return Unavailable("the JobManager is stopping");
-  answer.reset();
-  return future.get();
+  return future;
+}
+
+// The same, and waits for the answer.
+template <class T>
+T AwaitAnswer(EventLoop& loop, const std::function<void(std::function<void(T)>)>& begin) {
+  StatusOr<std::future<T>> future = Ask<T>(loop, begin);
+  return future.ok() ? future->get() : T(future.status());
+}
+
+// How long a submission may wait for its snapshot to be read: the client waits longer, and gets the job's id all the same.
+std::chrono::system_clock::time_point RestoreDeadline(const grpc::ServerContext& context) {
+  const auto now = std::chrono::system_clock::now();
+  const auto half = (std::max(context.deadline(), now) - now) / 2;
+  return now + std::min<std::chrono::system_clock::duration>(half, kRestoreWaitMax);
 }
 
 StatusOr<JobMaster::SavepointWish> WishOf(const proto::TriggerSavepointRequest& request) {
@@ -92,12 +107,25 @@ grpc::Status ClientService::UploadArtifact(grpc::ServerContext*, grpc::ServerRea
   return ToGrpc(status);
 }
 
-grpc::Status ClientService::SubmitJob(grpc::ServerContext*, const proto::SubmitJobRequest* request, proto::SubmitJobReply* reply) {
-  return OnLoop([&] {
-    const StatusOr<JobId> job = dispatcher_.Submit(*request);
-    if (job.ok()) reply->set_job_id(IdBytes(*job));
-    return job.status();
+grpc::Status ClientService::SubmitJob(grpc::ServerContext* context, const proto::SubmitJobRequest* request, proto::SubmitJobReply* reply) {
+  JobId job;
+  const grpc::Status submitted = OnLoop([&] {
+    const StatusOr<JobId> accepted = dispatcher_.Submit(*request);
+    if (accepted.ok()) job = *accepted;
+    return accepted.status();
   });
+  if (!submitted.ok()) return submitted;
+  reply->set_job_id(IdBytes(job));
+  if (request->restore_path().empty()) return grpc::Status::OK;
+  StatusOr<std::future<Status>> opened = Ask<Status>(loop_, [this, job](std::function<void(Status)> done) { dispatcher_.WhenOpened(job, std::move(done)); });
+  if (!opened.ok()) return ToGrpc(opened.status());
+  // A storage that hangs holds this thread for a while, and nothing else: the job goes on reading.
+  if (opened->wait_until(RestoreDeadline(*context)) != std::future_status::ready) return grpc::Status::OK;
+  const Status failure = opened->get();
+  if (failure.ok()) return grpc::Status::OK;
+  const std::string what = "job " + job.ToHex() + " cannot start from " + request->restore_path() + ": ";
+  // The storage cannot be reached; the JobManager was.
+  return ToGrpc(Status(failure.code() == StatusCode::kUnavailable ? StatusCode::kFailedPrecondition : failure.code(), what + failure.message()));
 }
 
 grpc::Status ClientService::ListJobs(grpc::ServerContext*, const proto::ListJobsRequest*, proto::ListJobsReply* reply) {

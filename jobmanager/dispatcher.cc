@@ -66,6 +66,12 @@ StatusOr<JobId> Dispatcher::Submit(const proto::SubmitJobRequest& request) {
   return id;
 }
 
+void Dispatcher::WhenOpened(JobId job, std::function<void(Status)> done) {
+  const auto found = jobs_.find(job);
+  if (found == jobs_.end()) return done(NotFound("no such job, id=" + job.ToHex()));
+  found->second->WhenOpened(std::move(done));
+}
+
 proto::ListJobsReply Dispatcher::List() const {
   proto::ListJobsReply reply;
   for (const auto& [id, job] : jobs_) *reply.add_jobs() = job->Overview();

@@ -46,6 +46,9 @@ class Dispatcher final : public SessionReceiver, private ClusterGateway {
 
   // ---- Calls of clients ----
   StatusOr<JobId> Submit(const proto::SubmitJobRequest& request);
+  // For whoever submitted the job, once: `done` is called on the loop when it is known whether the job can start from what it is to
+  // start from; dropped without a call when the JobManager stops. kNotFound: no such job.
+  void WhenOpened(JobId job, std::function<void(Status)> done);
   proto::ListJobsReply List() const;
   StatusOr<proto::JobDetails> Get(JobId job) const;
   Status Cancel(JobId job);
@@ -86,6 +89,7 @@ class Dispatcher final : public SessionReceiver, private ClusterGateway {
   std::string DataAddressOf(const std::string& task_manager) const override;
   void RequestSlots(JobId job, uint32_t slot_count) override;
   void ReleaseSlots(JobId job) override;
+  std::optional<SlotShortage> ShortageOf(JobId job) const override { return slot_pool_.ShortageOf(job); }
   void JobEnded(JobId job) override;
 
   const Options options_;

@@ -32,15 +32,17 @@ MetricLabels JobLabels(const JobSubmission& submission) {
   return {{"job_id", submission.id.ToHex()}, {"job_name", submission.graph.name}};
 }
 
-// The stack of the crash report behind the message, which is what clients are shown.
-Status WithCrashStack(const proto::Failure& message) {
-  const Status failure = FromProto(message);
+// With the stack of the crash report, if there is one.
+TaskFailure WorkerFailure(const proto::Failure& message) {
+  TaskFailure failure{FromProto(message), ""};
   const std::string& report = message.stack();  // The end of the worker's stderr.
   const size_t crash = report.rfind(kWorkerCrashMark);
-  const size_t begin = crash == std::string::npos ? crash : report.find('\n', crash);
-  if (begin == std::string::npos) return failure;
-  return Status(failure.code(), failure.message() + report.substr(begin, report.find("\n*** End", begin) - begin));
+  const size_t line_end = crash == std::string::npos ? crash : report.find('\n', crash);
+  if (line_end != std::string::npos) failure.stack = report.substr(line_end + 1, report.find("\n*** End", line_end) - line_end - 1);
+  return failure;
 }
+
+std::string Text(const TaskFailure& failure) { return failure.status.ToString() + (failure.stack.empty() ? "" : "\n" + failure.stack); }
 
 }  // namespace
 
@@ -96,8 +98,17 @@ void JobMaster::OnOpened(StatusOr<JobStorage::Opened> opened) {
   // What the job claims is the oldest of its retained checkpoints.
   const bool claims = submission_.request.claim_restored() && restored.has_value();
   coordinator_.emplace(submission_.graph, submission_.id, claims ? std::vector<CheckpointId>{*restored} : std::vector<CheckpointId>());
+  Do(SchedulerAction::StatusChanged{scheduler_->status(), {}});
+  open_failure_ = failure;
   Raise(SchedulerEvent::Submitted{restored});
   if (!failure.ok()) Raise(SchedulerEvent::FatalFailure{failure});
+  if (on_opened_) std::exchange(on_opened_, nullptr)(open_failure_);
+}
+
+void JobMaster::WhenOpened(std::function<void(Status)> done) {
+  if (scheduler_.has_value()) return done(open_failure_);
+  CHECK(on_opened_ == nullptr);
+  on_opened_ = std::move(done);
 }
 
 void JobMaster::Cancel() {
@@ -108,7 +119,13 @@ void JobMaster::Cancel() {
   }
 }
 
-void JobMaster::OnSlotsGranted(std::vector<SlotId> slots) { Raise(SchedulerEvent::SlotsGranted{std::move(slots)}); }
+void JobMaster::OnSlotsGranted(std::vector<SlotId> slots) {
+  if (short_of_slots_since_ms_.has_value()) {
+    LOG_INFO("Job {} ({}) has its slots, after {} ms.", submission_.graph.name, submission_.id.ToHex(), NowMs() - *short_of_slots_since_ms_);
+    short_of_slots_since_ms_.reset();
+  }
+  Raise(SchedulerEvent::SlotsGranted{std::move(slots)});
+}
 
 void JobMaster::OnTaskManagerLost(const std::string& task_manager) {
   if (scheduler_.has_value()) Raise(SchedulerEvent::TaskManagerLost{task_manager, Jitter()});
@@ -155,12 +172,12 @@ void JobMaster::OnTaskState(const proto::TaskStateChanged& change) {
   const std::optional<TaskStatus> status = TaskStatusOf(report->state);
   // What is proved to be damaged is so after a restart, too (R7).
   if (status == TaskStatus::kFailed && report->failure.code() == StatusCode::kCorruption && report->attempt == scheduler_->attempt()) {
-    return Raise(SchedulerEvent::FatalFailure{report->failure});
+    return Raise(SchedulerEvent::FatalFailure{report->failure}, change.failure().stack());
   }
   // The coordinator first: when the last task finishes, the scheduler ends the job.
   if (status == TaskStatus::kDrained) Raise(CoordinatorEvent::TaskDrained{report->attempt, report->subtask});
   if (status == TaskStatus::kFinished) Raise(CoordinatorEvent::TaskFinished{report->attempt, report->subtask});
-  Raise(SchedulerEvent::TaskChanged{report->attempt, report->subtask, *status, report->failure, Jitter()});
+  Raise(SchedulerEvent::TaskChanged{report->attempt, report->subtask, *status, report->failure, Jitter()}, change.failure().stack());
 }
 
 void JobMaster::OnTaskStuck(const proto::TaskStuck& message) {
@@ -177,21 +194,32 @@ void JobMaster::OnTaskStuck(const proto::TaskStuck& message) {
 
 void JobMaster::OnWorkerFailed(const std::string& task_manager, const proto::WorkerFailed& message) {
   const AttemptId attempt = FromProto(message.attempt());
-  Status failure = WithCrashStack(message.failure());
-  if (failure.code() == StatusCode::kCancelled) {
-    LOG_INFO("Worker of job {} on {} has ended: {}", submission_.id.ToHex(), task_manager, failure.message());
+  TaskFailure failure = WorkerFailure(message.failure());
+  const StatusCode code = failure.status.code();
+  if (code == StatusCode::kCancelled) {
+    LOG_INFO("Worker of job {} on {} has ended: {}", submission_.id.ToHex(), task_manager, failure.status.message());
   } else {
-    LOG_WARN("Worker of job {} on {} failed: {}", submission_.id.ToHex(), task_manager, failure.ToString());
+    LOG_WARN("Worker of job {} on {} failed: {}", submission_.id.ToHex(), task_manager, Text(failure));
   }
   // A worker that had to be killed: people want to know what held it up, also when the job was about to end anyway.
-  if (failure.code() == StatusCode::kDeadlineExceeded && attempt == scheduler_->attempt()) {
-    failure = Status(failure.code(), stuck_.Explain(failure.message(), attempt));
-    if (status_ == JobStatus::kCancelling || status_ == JobStatus::kFailing || status_ == JobStatus::kRestarting) {
-      failure_ = failure_.ok() ? failure : Status(failure_.code(), stuck_.Explain(failure_.message() + "\n" + FromProto(message.failure()).message(), attempt));
-      failure_at_ms_ = clock_.WallMillis();
-    }
+  if (code == StatusCode::kDeadlineExceeded && attempt == scheduler_->attempt()) {
+    const StuckTasks::Explanation explained = stuck_.Explain(failure.status.message(), attempt);
+    const std::string killed = std::exchange(failure, {Status(code, explained.message), explained.stack}).status.message();
+    if (status_ == JobStatus::kCancelling || status_ == JobStatus::kFailing || status_ == JobStatus::kRestarting) AddToFailure(killed, failure);
   }
-  Raise(SchedulerEvent::WorkerFailed{attempt, task_manager, failure, Jitter()});
+  Raise(SchedulerEvent::WorkerFailed{attempt, task_manager, failure.status, Jitter()}, failure.stack);
+}
+
+void JobMaster::AddToFailure(const std::string& killed, const TaskFailure& failure) {
+  failure_at_ms_ = clock_.WallMillis();
+  if (failure_.status.ok()) {
+    failure_ = failure;
+    return;
+  }
+  const StuckTasks::Explanation explained = stuck_.Explain(failure_.status.message() + "\n" + killed, scheduler_->attempt());
+  failure_.status = Status(failure_.status.code(), explained.message);
+  if (!failure_.stack.empty() && !explained.stack.empty()) failure_.stack += "\n";
+  failure_.stack += explained.stack;
 }
 
 // ---- Steps ----
@@ -200,7 +228,8 @@ void JobMaster::Run() {
   if (stepping_ || !scheduler_.has_value()) return;
   stepping_ = true;
   while (!events_.empty()) {
-    const auto event = std::move(events_.front());
+    const auto event = std::move(events_.front().event);
+    raised_stack_ = std::move(events_.front().stack);
     events_.pop_front();
     if (const auto* const for_scheduler = std::get_if<SchedulerEvent::Any>(&event)) {
       for (const SchedulerAction::Any& action : scheduler_->Step(*for_scheduler, NowMs())) Apply(action);
@@ -216,9 +245,7 @@ void JobMaster::Apply(const SchedulerAction::Any& action) {
   std::visit(
       [this](const auto& chosen) {
         using Action = std::decay_t<decltype(chosen)>;
-        if constexpr (std::is_same_v<Action, SchedulerAction::RequestSlots>) {
-          cluster_.RequestSlots(submission_.id, chosen.slot_count);
-        } else if constexpr (std::is_same_v<Action, SchedulerAction::ReleaseSlots>) {
+        if constexpr (std::is_same_v<Action, SchedulerAction::ReleaseSlots>) {
           cluster_.ReleaseSlots(submission_.id);
         } else if constexpr (std::is_same_v<Action, SchedulerAction::CancelTasks>) {
           proto::JobManagerCommand command = Command();
@@ -275,7 +302,8 @@ void JobMaster::Apply(const CoordinatorAction::Any& action) {
         } else if constexpr (std::is_same_v<Action, CoordinatorAction::ReleaseOlder>) {
           storage_->Prune(scheduler_->attempt());
         } else if constexpr (std::is_same_v<Action, CoordinatorAction::FailAttempt>) {
-          Raise(SchedulerEvent::CheckpointingFailed{chosen.attempt, stuck_.Explain(chosen.reason, chosen.attempt), Jitter(), chosen.restarts_only});
+          StuckTasks::Explanation explained = stuck_.Explain(chosen.reason, chosen.attempt);
+          Raise(SchedulerEvent::CheckpointingFailed{chosen.attempt, explained.message, Jitter(), chosen.restarts_only}, explained.stack);
         } else if constexpr (std::is_same_v<Action, CoordinatorAction::ScheduleTick>) {
           coordinator_tick_.ArmAt(chosen.at_ms);
         } else if constexpr (std::is_same_v<Action, CoordinatorAction::MessageIgnored>) {
@@ -294,6 +322,14 @@ proto::JobManagerCommand JobMaster::Command() const {
   command.set_leader_epoch(options_.epoch.value);
   command.set_job_id(IdBytes(submission_.id));
   return command;
+}
+
+void JobMaster::Do(const SchedulerAction::RequestSlots& action) {
+  cluster_.RequestSlots(submission_.id, action.slot_count);
+  const std::optional<SlotShortage> shortage = cluster_.ShortageOf(submission_.id);
+  if (!shortage.has_value() || short_of_slots_since_ms_.has_value()) return;
+  short_of_slots_since_ms_ = NowMs();
+  LOG_INFO("Job {} ({}) waits for slots: {}.", submission_.graph.name, submission_.id.ToHex(), shortage->ToString());
 }
 
 void JobMaster::Do(const SchedulerAction::StartWorker& action) {
@@ -367,18 +403,21 @@ TaskDeployment JobMaster::DeploymentOf(const TaskPlacement& placement, const Sta
 
 void JobMaster::Do(const SchedulerAction::StatusChanged& action) {
   const JobStatus before = std::exchange(status_, action.status);
-  LOG_INFO("Job {} ({}) switched from state {} to {}.", submission_.graph.name, submission_.id.ToHex(), JobStatusName(before), JobStatusName(status_));
+  if (status_ != before) {
+    LOG_INFO("Job {} ({}) switched from state {} to {}.", submission_.graph.name, submission_.id.ToHex(), JobStatusName(before), JobStatusName(status_));
+  }
   const int64_t now_ms = clock_.WallMillis();
   // A job that restarted and then finished carries its old cause along.
   const bool failing = status_ == JobStatus::kRestarting || status_ == JobStatus::kFailing || status_ == JobStatus::kFailed;
-  if (!action.cause.ok() && failing) {
-    failure_ = action.cause;
+  const bool known = status_ == JobStatus::kFailed && !failure_.status.ok();  // Told when it began to fail.
+  if (!action.cause.ok() && failing && !known) {
+    failure_ = {action.cause, raised_stack_};
     failure_at_ms_ = now_ms;
-    LOG_WARN("Job {} failed: {}", submission_.id.ToHex(), failure_.ToString());
+    LOG_WARN("Job {} failed: {}", submission_.id.ToHex(), Text(failure_));
   }
-  savepoints_.OnJobStatus(status_, failing ? failure_ : Status::Ok());
+  savepoints_.OnJobStatus(status_, failing ? failure_.status : Status::Ok());
   if (status_ == JobStatus::kRestarting) {
-    recoveries_.push_back({now_ms, 0, failure_.ToString()});
+    recoveries_.push_back({now_ms, 0, failure_.status.ToString()});
     if (recoveries_.size() > kRecoveriesMax) recoveries_.pop_front();
   }
 }
@@ -481,97 +520,6 @@ void JobMaster::Notify(AttemptId attempt, CheckpointId id, bool completed) {
     notify.set_completed(completed);
     cluster_.Send(task_manager, std::move(command));
   }
-}
-
-// ---- What people see ----
-
-TaskStatus JobMaster::ShownStatus(SubtaskId subtask) const {
-  if (!scheduler_.has_value()) return TaskStatus::kCreated;
-  const TaskStatus status = scheduler_->StatusOf(subtask);
-  // Nobody reports any more what was still running when the job ended.
-  return IsTerminal(status_) && !HasEnded(status) ? TaskStatus::kCanceled : status;
-}
-
-proto::JobOverview JobMaster::Overview() const {
-  proto::JobOverview overview;
-  overview.set_job_id(IdBytes(submission_.id));
-  overview.set_name(submission_.graph.name);
-  overview.set_state(std::string(JobStatusName(status_)));
-  overview.set_start_time_ms(start_time_ms_);
-  overview.set_end_time_ms(end_time_ms_);
-  uint32_t total = 0;
-  uint32_t running = 0;
-  for (uint32_t vertex = 0; vertex < submission_.graph.vertices.size(); ++vertex) {
-    for (uint32_t i = 0; i < submission_.graph.vertices[vertex].parallelism; ++i) {
-      ++total;
-      const TaskStatus status = ShownStatus({VertexIndex{vertex}, i});
-      running += status == TaskStatus::kRunning || status == TaskStatus::kDrained ? 1 : 0;
-    }
-  }
-  overview.set_tasks_total(total);
-  overview.set_tasks_running(running);
-  return overview;
-}
-
-proto::JobDetails JobMaster::Details() const {
-  proto::JobDetails details;
-  *details.mutable_overview() = Overview();
-  for (uint32_t index = 0; index < submission_.graph.vertices.size(); ++index) {
-    const JobVertex& vertex = submission_.graph.vertices[index];
-    proto::VertexDetails& shown = *details.add_vertices();
-    shown.set_id(vertex.id().ToHex());
-    shown.set_name(vertex.name);
-    shown.set_parallelism(vertex.parallelism);
-    for (uint32_t i = 0; scheduler_.has_value() && i < vertex.parallelism; ++i) {
-      proto::SubtaskDetails& subtask = *shown.add_subtasks();
-      subtask.set_subtask(i);
-      subtask.set_state(std::string(TaskStatusName(ShownStatus({VertexIndex{index}, i}))));
-      subtask.set_attempt(scheduler_->attempt().ToString());
-      for (const TaskPlacement& placement : scheduler_->placements()) {
-        if (placement.subtask == SubtaskId{VertexIndex{index}, i}) subtask.set_task_manager_id(placement.slot.task_manager);
-      }
-    }
-  }
-  proto::CheckpointDetails& checkpoints = *details.mutable_checkpoints();
-  checkpoints.set_completed(completed_);
-  checkpoints.set_failed(failed_);
-  checkpoints.set_in_progress(in_progress_.value != 0 ? 1 : 0);
-  checkpoints.set_latest_completed_id(latest_completed_.value);
-  checkpoints.set_latest_path(latest_path_);
-  checkpoints.set_latest_size_bytes(latest_size_bytes_);
-  checkpoints.set_latest_duration_ms(latest_duration_ms_);
-  checkpoints.set_restored_id(restored_.value);
-  details.set_restarts(scheduler_.has_value() ? scheduler_->restarts() : 0);
-  if (!failure_.ok()) *details.mutable_failure() = ToProto(failure_, {"", failure_at_ms_});
-  for (const Recovery& recovery : recoveries_) {
-    proto::RecoveryDetails& shown = *details.add_recoveries();
-    shown.set_failed_at_ms(recovery.failed_at_ms);
-    shown.set_running_at_ms(recovery.running_at_ms);
-    shown.set_cause(recovery.cause.substr(0, 1'000));
-  }
-  return details;
-}
-
-void JobMaster::UpdateMetrics() {
-  const auto set = [this](const char* name, double value) {
-    GaugeMetric*& gauge = gauges_[name];
-    if (gauge == nullptr) gauge = metrics_->AddGauge(name);
-    gauge->Set(value);
-  };
-  if (status_ == JobStatus::kRunning && running_since_ms_ == 0) running_since_ms_ = NowMs();
-  if (status_ != JobStatus::kRunning) running_since_ms_ = 0;
-  set("uptime", end_time_ms_ != 0 ? -1 : running_since_ms_ == 0 ? 0 : static_cast<double>(NowMs() - running_since_ms_));
-  const double restarts = scheduler_.has_value() ? scheduler_->restarts() : 0;
-  set("numRestarts", restarts);
-  set("fullRestarts", restarts);
-  set("totalNumberOfCheckpoints", static_cast<double>(completed_ + failed_ + (in_progress_.value != 0 ? 1 : 0)));
-  set("numberOfInProgressCheckpoints", in_progress_.value != 0 ? 1 : 0);
-  set("numberOfCompletedCheckpoints", static_cast<double>(completed_));
-  set("numberOfFailedCheckpoints", static_cast<double>(failed_));
-  set("lastCheckpointDuration", static_cast<double>(latest_duration_ms_));
-  set("lastCheckpointSize", static_cast<double>(latest_size_bytes_));
-  set("lastCheckpointFullSize", static_cast<double>(latest_full_size_bytes_));
-  set("lastCompletedCheckpointId", static_cast<double>(latest_completed_.value));
 }
 
 }  // namespace weir

@@ -19,6 +19,7 @@
 #include "jobmanager/job_storage.h"
 #include "jobmanager/savepoint_operations.h"
 #include "jobmanager/scheduler.h"
+#include "jobmanager/slot_pool.h"
 #include "jobmanager/stuck_tasks.h"
 #include "proto/messages.pb.h"
 #include "proto/services.pb.h"
@@ -37,6 +38,8 @@ class ClusterGateway {
   virtual std::string DataAddressOf(const std::string& task_manager) const = 0;
   virtual void RequestSlots(JobId job, uint32_t slot_count) = 0;
   virtual void ReleaseSlots(JobId job) = 0;
+  // Unset unless the job waits for slots.
+  virtual std::optional<SlotShortage> ShortageOf(JobId job) const = 0;
   // The job is terminal and has cleaned up.
   virtual void JobEnded(JobId job) = 0;
 };
@@ -63,6 +66,9 @@ class JobMaster {
 
   void Start();
   void Cancel();
+  // `done` is called on the loop once it is known whether the job can start from what it was submitted with, at once when it is
+  // known already; never if the job is gone by then. A failure ends the job as FAILED. One at a time.
+  void WhenOpened(std::function<void(Status)> done);
   struct SavepointWish {
     std::string target;  // Absolute; the savepoint gets a directory of its own in it.
     SavepointFormat format = SavepointFormat::kCanonical;
@@ -92,7 +98,13 @@ class JobMaster {
 
  private:
   TaskStatus ShownStatus(SubtaskId subtask) const;
+  // Why the job is not deployed; empty when it is, or has ended.
+  std::string WaitReason() const;
 
+  struct Raised {
+    std::variant<SchedulerEvent::Any, CoordinatorEvent::Any> event;
+    std::string stack;
+  };
   struct Recovery {
     int64_t failed_at_ms = 0;
     int64_t running_at_ms = 0;
@@ -100,11 +112,13 @@ class JobMaster {
   };
 
   void OnOpened(StatusOr<JobStorage::Opened> opened);
-  void Raise(SchedulerEvent::Any event) { events_.emplace_back(std::move(event)), Run(); }
-  void Raise(CoordinatorEvent::Any event) { events_.emplace_back(std::move(event)), Run(); }
+  // `stack`: of the failure that the event tells.
+  void Raise(SchedulerEvent::Any event, std::string stack = {}) { events_.push_back({std::move(event), std::move(stack)}), Run(); }
+  void Raise(CoordinatorEvent::Any event) { events_.push_back({std::move(event), {}}), Run(); }
   void Run();
   void Apply(const SchedulerAction::Any& action);
   void Apply(const CoordinatorAction::Any& action);
+  void Do(const SchedulerAction::RequestSlots& action);
   void Do(const SchedulerAction::StartWorker& action);
   void Do(const SchedulerAction::DeployTasks& action);
   void Do(const SchedulerAction::StatusChanged& action);
@@ -122,6 +136,8 @@ class JobMaster {
   void OnTaskState(const proto::TaskStateChanged& change);
   void OnTaskStuck(const proto::TaskStuck& message);
   void OnWorkerFailed(const std::string& task_manager, const proto::WorkerFailed& message);
+  // A worker had to be killed while the job was ending or restarting: `killed` says so, `failure` with what held it up.
+  void AddToFailure(const std::string& killed, const TaskFailure& failure);
   TaskDeployment DeploymentOf(const TaskPlacement& placement, const StateAssignment* restore, CheckpointId restored) const;
   std::vector<std::string> TaskManagers() const;
   proto::JobManagerCommand Command() const;
@@ -140,10 +156,13 @@ class JobMaster {
   ArmedTick coordinator_tick_;
   std::shared_ptr<JobStorage> storage_;  // Shared with work on the I/O pool.
   std::shared_ptr<bool> alive_;          // Late callbacks look here first.
+  Status open_failure_;                        // Once there is a scheduler.
+  std::function<void(Status)> on_opened_;      // Null unless somebody waits.
   std::optional<Scheduler> scheduler_;
   std::optional<CheckpointCoordinator> coordinator_;
   // Events raised while the actions of one are applied wait for their turn: steps never nest.
-  std::deque<std::variant<SchedulerEvent::Any, CoordinatorEvent::Any>> events_;
+  std::deque<Raised> events_;
+  std::string raised_stack_;  // Of the event whose actions are being applied.
   bool stepping_ = false;
   std::map<CheckpointId, CheckpointMetadata> metadata_;   // What a deployment may start from: the newest, and what was restored.
   std::optional<CheckpointMetadata> publishing_;
@@ -157,7 +176,8 @@ class JobMaster {
   int64_t start_time_ms_ = 0;
   int64_t end_time_ms_ = 0;
   int64_t running_since_ms_ = 0;
-  Status failure_;
+  std::optional<int64_t> short_of_slots_since_ms_;  // From the log line that says so to the one that says that it is over.
+  TaskFailure failure_;  // The newest.
   int64_t failure_at_ms_ = 0;
   std::deque<Recovery> recoveries_;  // At most kRecoveriesMax, newest last.
   uint64_t completed_ = 0;

@@ -114,8 +114,8 @@ void JobMaster::Do(const CoordinatorAction::SavepointEnded& action) {
   const uint64_t number = action.request.number;
   if (action.failure.has_value()) {
     // Of a job that fails people want to know why.
-    const bool fails = !failure_.ok() && (status_ == JobStatus::kRestarting || status_ == JobStatus::kFailing);
-    const std::string reason = *action.failure + (fails ? ": " + failure_.message() : "");
+    const bool fails = !failure_.status.ok() && (status_ == JobStatus::kRestarting || status_ == JobStatus::kFailing);
+    const std::string reason = *action.failure + (fails ? ": " + failure_.status.message() : "");
     LOG_WARN("Savepoint {} of job {} failed: {}", action.request.directory, submission_.id.ToHex(), reason);
     storage_->DiscardSavepoint(action.request.directory);
     return savepoints_.OnSavepointFailed(number, reason);
@@ -124,7 +124,7 @@ void JobMaster::Do(const CoordinatorAction::SavepointEnded& action) {
   const SavepointOperations::Operation* const operation = savepoints_.Find(number);
   const bool cancels = operation != nullptr && operation->after == AfterSavepoint::kCancel;
   savepoints_.OnSavepointComplete(number);
-  savepoints_.OnJobStatus(status_, failure_);  // Its attempt may have failed meanwhile.
+  savepoints_.OnJobStatus(status_, failure_.status);  // Its attempt may have failed meanwhile.
   if (cancels) Cancel();
 }
 

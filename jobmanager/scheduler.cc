@@ -55,9 +55,9 @@ Scheduler::Actions Scheduler::Step(const SchedulerEvent::Any& event, int64_t now
 
 JobStatus Scheduler::status() const {
   switch (phase_) {
-    case Phase::kCreated: return JobStatus::kCreated;
+    case Phase::kCreated:
     case Phase::kWaitingForSlots:
-    case Phase::kStartingWorkers:
+    case Phase::kStartingWorkers: return undeployed_status_;
     case Phase::kDeploying:
     case Phase::kRunning: return JobStatus::kRunning;
     case Phase::kRestartCancelling:
@@ -77,7 +77,8 @@ void Scheduler::MoveTo(Phase next, Actions& actions, const Status& cause) {
   const JobStatus before = status();
   phase_ = next;
   deadline_ms_.reset();
-  if (status() != before) actions.push_back(SchedulerAction::StatusChanged{status(), cause});
+  // A failure is told even when it changes nothing: the job was restarting already.
+  if (status() != before || !cause.ok()) actions.push_back(SchedulerAction::StatusChanged{status(), cause});
 }
 
 bool Scheduler::Ignore(SchedulerVerdict verdict, Actions& actions) const {
@@ -332,6 +333,7 @@ void Scheduler::Restart(const Status& reason, int64_t delay_ms, Actions& actions
   restart_at_ms_ = now_ms_ + delay_ms;
   StopCheckpointing(actions);
   MoveTo(Phase::kRestartCancelling, actions, reason);
+  undeployed_status_ = JobStatus::kRestarting;
   CancelAllTasks(actions);
 }
 

@@ -56,6 +56,7 @@ class Scheduler {
   Actions Step(const SchedulerEvent::Any& event, int64_t now_ms);
 
   Phase phase() const { return phase_; }
+  // kCreated, after a failure kRestarting, until the tasks are being deployed.
   JobStatus status() const;
   AttemptId attempt() const { return attempt_; }
   uint32_t restarts() const { return restarts_; }
@@ -105,6 +106,7 @@ class Scheduler {
   const Options options_;
   RestartStrategy restart_strategy_;
   Phase phase_ = Phase::kCreated;
+  JobStatus undeployed_status_ = JobStatus::kCreated;  // While it waits for slots and workers; kRestarting once it has failed.
   int64_t now_ms_ = 0;
   AttemptId attempt_;                               // Of the newest deployment; restart 0 before the first.
   uint32_t restarts_ = 0;

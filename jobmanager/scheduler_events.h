@@ -130,6 +130,7 @@ struct SchedulerAction {
   struct ScheduleTick {
     int64_t at_ms = 0;
   };
+  // The same status again when a job that was restarting fails anew.
   struct StatusChanged {
     JobStatus status = JobStatus::kCreated;
     Status cause;  // Ok unless a failure led here.

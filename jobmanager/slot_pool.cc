@@ -13,6 +13,11 @@ uint32_t CountOf(const std::vector<JobId>& slots, JobId job) {
 
 }  // namespace
 
+std::string SlotShortage::ToString() const {
+  const std::string slots = std::to_string(needed) + (needed == 1 ? " slot" : " slots");
+  return "needs " + slots + ", " + (held == 0 ? "" : "has " + std::to_string(held) + ", ") + std::to_string(free) + " free";
+}
+
 SlotPool::SlotPool(Options options) : options_(options) {}
 
 SlotPool::Actions SlotPool::Step(const SlotPoolEvent::Any& event) {
@@ -122,6 +127,13 @@ uint32_t SlotPool::FreeSlots() const {
   uint32_t count = 0;
   for (const auto& [name, task_manager] : task_managers_) count += CountOf(task_manager.slots, JobId{});
   return count;
+}
+
+std::optional<SlotShortage> SlotPool::ShortageOf(JobId job) const {
+  for (const Request& request : waiting_) {
+    if (request.job == job) return SlotShortage{request.slot_count, static_cast<uint32_t>(SlotsOf(job).size()), FreeSlots()};
+  }
+  return std::nullopt;
 }
 
 std::vector<SlotId> SlotPool::SlotsOf(JobId job) const {

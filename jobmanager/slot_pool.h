@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -55,6 +56,14 @@ struct SlotPoolAction {
   using Any = std::variant<SlotsGranted, TaskManagerGone, StopStrayWorker>;
 };
 
+// Why a request waits.
+struct SlotShortage {
+  uint32_t needed = 0;  // In all.
+  uint32_t held = 0;    // Of these.
+  uint32_t free = 0;
+  std::string ToString() const;  // "needs 4 slots, 2 free"
+};
+
 // Thread: the ResourceManager's loop. A request is granted as a whole or waits; waiting ones are looked at in the order in
 // which they came, and a small one may pass a large one that does not fit.
 class SlotPool {
@@ -72,6 +81,8 @@ class SlotPool {
   uint32_t TotalSlots() const;
   uint32_t FreeSlots() const;
   std::vector<SlotId> SlotsOf(JobId job) const;
+  // Unset unless the job waits for slots.
+  std::optional<SlotShortage> ShortageOf(JobId job) const;
 
  private:
   struct TaskManager {

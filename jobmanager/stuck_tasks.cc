@@ -18,9 +18,9 @@ void StuckTasks::OnReport(AttemptId attempt, SubtaskId subtask, Report report) {
   }
 }
 
-std::string StuckTasks::Explain(const std::string& message, AttemptId attempt) const {
-  if (attempt != attempt_) return message;
-  std::string text;
+StuckTasks::Explanation StuckTasks::Explain(const std::string& message, AttemptId attempt) const {
+  Explanation explained{message, ""};
+  if (attempt != attempt_) return explained;
   int shown = 0;
   int hidden = 0;
   for (const auto& [subtask, report] : reports_) {
@@ -31,11 +31,12 @@ std::string StuckTasks::Explain(const std::string& message, AttemptId attempt) c
       continue;
     }
     ++shown;
-    text += "\n" + what + std::to_string(report.running_ms) + " ms:\n" + report.stack;
-    while (text.back() == '\n') text.pop_back();
+    explained.message += "\n" + what + std::to_string(report.running_ms) + " ms";
+    explained.stack += (explained.stack.empty() ? "" : "\n") + report.task + ":\n" + report.stack;
+    while (explained.stack.back() == '\n') explained.stack.pop_back();
   }
-  if (hidden != 0) text += "\nand " + std::to_string(hidden) + " more tasks have not finished a step";
-  return message + text;
+  if (hidden != 0) explained.message += "\nand " + std::to_string(hidden) + " more tasks have not finished a step";
+  return explained;
 }
 
 }  // namespace weir

@@ -19,9 +19,13 @@ class StuckTasks {
   };
   // Reports of an older attempt than the newest one heard of change nothing (R9).
   void OnReport(AttemptId attempt, SubtaskId subtask, Report report);
+  struct Explanation {
+    std::string message;
+    std::string stack;  // A stack for each task that was added; empty when none was.
+  };
   // `message` with the tasks of `attempt` that stand still behind it, the first few with their stacks. A task that `message`
   // speaks of in these words is left out.
-  std::string Explain(const std::string& message, AttemptId attempt) const;
+  Explanation Explain(const std::string& message, AttemptId attempt) const;
 
  private:
   AttemptId attempt_;  // Of all reports.

@@ -156,7 +156,7 @@ StepResult StreamTask::Step(int64_t now_ns) {
   }
   const std::string opening = chain_ != nullptr && !chain_->opening().empty() ? " in Open of \"" + chain_->opening() + "\"" : "";
   const std::string stack = options_.exception_stack ? options_.exception_stack() : "";
-  End(TaskState::kFailed, UserError(FullName() + " failed" + opening + ": " + message + (stack.empty() ? "" : "\n" + stack)));
+  End(TaskState::kFailed, UserError(FullName() + " failed" + opening + ": " + message), stack);
   return StepResult::kDone;
 }
 
@@ -327,13 +327,13 @@ void StreamTask::OnCheckpointOver(CheckpointId id, bool completed) {
 // ---- Beginning and end ----
 
 void StreamTask::Initialize() {
-  options_.events->OnTaskState(options_.attempt, subtask(), TaskState::kInitializing, Status::Ok());
+  options_.events->OnTaskState(options_.attempt, subtask(), TaskState::kInitializing, {});
   MakePartitions();
   MakeGates();
   if (options_.deployment.restored_finished) {
     Broadcast([] { return Element::EndOfInput(); });
     SetPhase(TaskPhase::kEnding);
-    options_.events->OnTaskState(options_.attempt, subtask(), TaskState::kFinished, Status::Ok());
+    options_.events->OnTaskState(options_.attempt, subtask(), TaskState::kFinished, {});
     return;
   }
   tail_ = std::make_unique<Tail>(partitions_);
@@ -367,12 +367,12 @@ void StreamTask::Initialize() {
   watermark_ = options_.deployment.restored_state.watermark;
   last_taken_ = options_.deployment.restored_checkpoint;
   SetPhase(TaskPhase::kRunning);
-  options_.events->OnTaskState(options_.attempt, subtask(), TaskState::kRunning, Status::Ok());
+  options_.events->OnTaskState(options_.attempt, subtask(), TaskState::kRunning, {});
   if (options_.deployment.restored_state.drained) {
     // Its records and what Finish emitted are part of the restored checkpoint.
     Broadcast([] { return Element::Status(StreamStatus::kDrained); });
     SetPhase(TaskPhase::kDrained);
-    options_.events->OnTaskState(options_.attempt, subtask(), TaskState::kDrained, Status::Ok());
+    options_.events->OnTaskState(options_.attempt, subtask(), TaskState::kDrained, {});
   }
 }
 
@@ -410,17 +410,17 @@ void StreamTask::FinishData() {
   Broadcast([] { return Element::Status(StreamStatus::kDrained); });
   SetPhase(TaskPhase::kDrained);
   PublishCounters();
-  options_.events->OnTaskState(options_.attempt, subtask(), TaskState::kDrained, Status::Ok());
+  options_.events->OnTaskState(options_.attempt, subtask(), TaskState::kDrained, {});
 }
 
 void StreamTask::EndNormally() {
   chain_->Close();
   Broadcast([] { return Element::EndOfInput(); });
   SetPhase(TaskPhase::kEnding);
-  options_.events->OnTaskState(options_.attempt, subtask(), TaskState::kFinished, Status::Ok());
+  options_.events->OnTaskState(options_.attempt, subtask(), TaskState::kFinished, {});
 }
 
-void StreamTask::End(TaskState state, const Status& failure) {
+void StreamTask::End(TaskState state, const Status& failure, const std::string& stack) {
   const bool was_open = (phase_ > TaskPhase::kCreated && phase_ < TaskPhase::kEnding) || (phase_ == TaskPhase::kCreated && chain_ != nullptr);
   checkpoints_.reset();
   // A Close that threw is what ended the task: it is not called again.
@@ -439,9 +439,11 @@ void StreamTask::End(TaskState state, const Status& failure) {
   gate_.reset();
   remote_readers_.clear();
   const bool had_finished = phase_ == TaskPhase::kEnding;
-  if (state == TaskState::kFailed) LOG_ERROR("Task failed, task={}, attempt={}, error={}", FullName(), options_.attempt.ToString(), failure.ToString());
+  if (state == TaskState::kFailed) {
+    LOG_ERROR("Task failed, task={}, attempt={}, error={}{}{}", FullName(), options_.attempt.ToString(), failure.ToString(), stack.empty() ? "" : "\n", stack);
+  }
   // FINISHED was its last word when it had finished and only its channels were still being emptied.
-  if (!had_finished) options_.events->OnTaskState(options_.attempt, subtask(), state, failure);
+  if (!had_finished) options_.events->OnTaskState(options_.attempt, subtask(), state, {failure, stack});
   MarkEnded();
 }
 

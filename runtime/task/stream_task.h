@@ -122,7 +122,7 @@ class StreamTask final : public Steppable {
   StepResult StepIdle(int64_t now_ns);
   void FinishData();
   void EndNormally();
-  void End(TaskState state, const Status& failure);
+  void End(TaskState state, const Status& failure, const std::string& stack = {});
   void MarkEnded();
   void CheckChannels();
   void PublishCounters();

@@ -47,11 +47,17 @@ struct StuckStep {
   bool operator==(const StuckStep&) const = default;
 };
 
+// Why a task failed.
+struct TaskFailure {
+  Status status;      // Ok: it did not.
+  std::string stack;  // Of the exception, readable; empty when there is none.
+};
+
 // What tasks report. Thread-safe: called from slot threads and the snapshot pool.
 class TaskEvents {
  public:
   virtual ~TaskEvents() = default;
-  virtual void OnTaskState(AttemptId attempt, SubtaskId subtask, TaskState state, const Status& failure) = 0;
+  virtual void OnTaskState(AttemptId attempt, SubtaskId subtask, TaskState state, const TaskFailure& failure) = 0;
   virtual void OnSnapshot(AttemptId attempt, SubtaskId subtask, CheckpointId id, TaskSnapshot snapshot, SnapshotDurations durations) = 0;
   virtual void OnSnapshotFailed(AttemptId attempt, SubtaskId subtask, CheckpointId id, const Status& failure) = 0;
   // Every task of attempts up to this one has ended.

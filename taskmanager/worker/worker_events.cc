@@ -22,9 +22,9 @@ void WorkerEvents::Send(const proto::TaskManagerEvent& event) {
   if (!sender_.Send(event.SerializeAsString())) on_overflow_();
 }
 
-void WorkerEvents::OnTaskState(AttemptId attempt, SubtaskId subtask, TaskState state, const Status& failure) {
+void WorkerEvents::OnTaskState(AttemptId attempt, SubtaskId subtask, TaskState state, const TaskFailure& failure) {
   proto::TaskManagerEvent event = NewEvent();
-  *event.mutable_task_state() = ToProto(TaskStateReport{attempt, subtask, state, failure}, {.stack = {}, .timestamp_ms = clock_.WallMillis()});
+  *event.mutable_task_state() = ToProto(TaskStateReport{attempt, subtask, state, failure.status}, {.stack = failure.stack, .timestamp_ms = clock_.WallMillis()});
   Send(event);
 }
 

@@ -24,7 +24,7 @@ class WorkerEvents final : public TaskEvents {
   void SetJob(JobId job) { job_ = job; }  // Once, before anything is sent.
   void SetLeaderEpoch(LeaderEpoch epoch) { epoch_.store(epoch.value); }
 
-  void OnTaskState(AttemptId attempt, SubtaskId subtask, TaskState state, const Status& failure) override;
+  void OnTaskState(AttemptId attempt, SubtaskId subtask, TaskState state, const TaskFailure& failure) override;
   void OnSnapshot(AttemptId attempt, SubtaskId subtask, CheckpointId id, TaskSnapshot snapshot, SnapshotDurations durations) override;
   void OnSnapshotFailed(AttemptId attempt, SubtaskId subtask, CheckpointId id, const Status& failure) override;
   void OnTasksCancelled(AttemptId attempt) override;

@@ -254,7 +254,7 @@ void WorkerSession::OnDeploy(const proto::JobManagerCommand& command) {
   }
   LOG_ERROR("Deployment refused, attempt={}: {}", attempt.ToString(), status.ToString());
   for (const proto::TaskDeployment& part : command.deploy().tasks()) {
-    events_.OnTaskState(attempt, FromProto(part.subtask()), TaskState::kFailed, status);
+    events_.OnTaskState(attempt, FromProto(part.subtask()), TaskState::kFailed, {status, {}});
   }
 }
 

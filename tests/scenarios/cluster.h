@@ -82,6 +82,7 @@ class Cluster final {
   std::string NewDirectory(const std::string& name);
   std::string job_manager_address() const { return job_manager_address_; }
   std::string data_address(uint32_t task_manager) const { return data_addresses_[task_manager]; }
+  std::string job_manager_log() const { return job_manager_->error(); }
   std::string task_manager_output(uint32_t task_manager) const { return task_managers_[task_manager]->output(); }
 
   // ---- Commands ----

@@ -180,6 +180,39 @@ TEST_F(SchedulerTest, AFailureWhileWorkersStartIsAFailureOfTheAttempt) {
   EXPECT_EQ(scheduler_.phase(), Phase::kRestartPause);
 }
 
+TEST_F(SchedulerTest, AJobIsCreatedUntilItsTasksAreDeployed) {
+  EXPECT_FALSE(Has<A::StatusChanged>(Step(E::Submitted{})));
+  EXPECT_FALSE(Has<A::StatusChanged>(Grant()));
+  EXPECT_EQ(scheduler_.status(), JobStatus::kCreated);
+  Ready("a");
+  EXPECT_EQ(OnlyOf<A::StatusChanged>(Ready("b")).status, JobStatus::kRunning);
+}
+
+TEST_F(SchedulerTest, AfterAFailureItIsRestartingUntilItsTasksAreDeployed) {
+  Run();
+  FailAndCancel();
+  EXPECT_FALSE(Has<A::StatusChanged>(TickAt(50)));
+  EXPECT_FALSE(Has<A::StatusChanged>(Grant()));
+  EXPECT_EQ(scheduler_.status(), JobStatus::kRestarting);
+  Ready("a");
+  EXPECT_EQ(OnlyOf<A::StatusChanged>(Ready("b")).status, JobStatus::kRunning);
+}
+
+TEST_F(SchedulerTest, AFailureBeforeTheDeploymentIsToldEachTime) {
+  Step(E::Submitted{});
+  Grant();
+  const auto fail = [this](const std::string& what) {
+    return OnlyOf<A::StatusChanged>(Step(E::WorkerFailed{.attempt = scheduler_.attempt(), .task_manager = "a", .reason = UserError(what)}));
+  };
+  EXPECT_EQ(fail("first").status, JobStatus::kRestarting);
+  Cancelled("b");
+  TickAt(50);
+  Grant();
+  const auto again = fail("second");
+  EXPECT_EQ(again.status, JobStatus::kRestarting);
+  EXPECT_EQ(again.cause.message(), "second");
+}
+
 TEST_F(SchedulerTest, AWorkerOnATaskManagerWithoutASlotIsStopped) {
   Run();
   FailAndCancel();

@@ -56,6 +56,26 @@ TEST(SlotPoolTest, PrefersTaskManagersThatRunTheJobsWorker) {
   EXPECT_THAT(Names(OnlyOf<A::SlotsGranted>(granted).slots), ElementsAre("b/0", "b/1"));
 }
 
+TEST(SlotPoolTest, SaysWhyARequestWaits) {
+  SlotPool pool({});
+  pool.Step(Report("a", 2));
+  pool.Step(E::SlotsRequested{Job(1), 4});
+  ASSERT_TRUE(pool.ShortageOf(Job(1)).has_value());
+  EXPECT_EQ(pool.ShortageOf(Job(1))->ToString(), "needs 4 slots, 2 free");
+  EXPECT_FALSE(pool.ShortageOf(Job(2)).has_value());
+  pool.Step(Report("b", 3));
+  EXPECT_FALSE(pool.ShortageOf(Job(1)).has_value());
+  // Slots that it keeps count.
+  pool.Step(E::TaskManagerLost{.task_manager = "b", .incarnation = Life(1)});
+  pool.Step(E::SlotsRequested{Job(1), 4});
+  EXPECT_EQ(pool.ShortageOf(Job(1))->ToString(), "needs 4 slots, has 2, 0 free");
+  pool.Step(E::JobReleased{Job(1)});
+  EXPECT_FALSE(pool.ShortageOf(Job(1)).has_value());
+  pool.Step(E::TaskManagerLost{.task_manager = "a", .incarnation = Life(1)});
+  pool.Step(E::SlotsRequested{Job(3), 1});
+  EXPECT_EQ(pool.ShortageOf(Job(3))->ToString(), "needs 1 slot, 0 free");
+}
+
 TEST(SlotPoolTest, ARequestWaitsUntilItFitsAsAWholeAndASmallOneMayPass) {
   SlotPool pool({});
   pool.Step(Report("a", 2));

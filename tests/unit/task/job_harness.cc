@@ -20,11 +20,11 @@ constexpr std::chrono::seconds kDeadline{60};
 class JobHarness::Events final : public TaskEvents {
  public:
   explicit Events(JobHarness& harness) : harness_(harness) {}
-  void OnTaskState(AttemptId attempt, SubtaskId subtask, TaskState state, const Status& failure) override {
+  void OnTaskState(AttemptId attempt, SubtaskId subtask, TaskState state, const TaskFailure& failure) override {
     harness_.Post([this, attempt, subtask, state, failure] {
       if (attempt != harness_.attempt_) return;
       harness_.states_[subtask] = state;
-      if (!failure.ok() && harness_.failure_.ok()) harness_.failure_ = failure;
+      if (!failure.status.ok() && harness_.failure_.ok()) harness_.failure_ = failure.status;
     });
   }
   void OnSnapshot(AttemptId attempt, SubtaskId subtask, CheckpointId id, TaskSnapshot snapshot, SnapshotDurations) override {

@@ -235,7 +235,8 @@ TEST_F(TaskManagerTest, AnExceptionFailsItsTaskWithTheStackOfTheThrow) {
   const proto::TaskManagerEvent event =
       job_manager_->WaitFor([](const proto::TaskManagerEvent& candidate) { return candidate.task_state().state() == proto::FAILED; });
   Contains(event.task_state().failure().message(), "thrown on demand");
-  Contains(event.task_state().failure().message(), "ThrowHere");
+  Contains(event.task_state().failure().stack(), "ThrowHere");
+  EXPECT_EQ(event.task_state().failure().message().find("ThrowHere"), std::string::npos);
   proto::JobManagerCommand cancel = Command();  // The worker survives.
   *cancel.mutable_cancel()->mutable_attempt() = Attempt(1);
   ASSERT_TRUE(job_manager_->Send(cancel));
