@@ -12,7 +12,10 @@
 
 namespace weir {
 
+// Of sessions with the JobManager, too.
 inline constexpr uint32_t kMessageBytesMax = 64u << 20;
+// Of what is wrapped, with ids around it, in a message.
+inline constexpr uint32_t kPayloadBytesMax = kMessageBytesMax - (64u << 10);
 
 struct SocketMessage {
   std::string bytes;

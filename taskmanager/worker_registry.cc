@@ -150,8 +150,10 @@ void WorkerRegistry::On(const Event::TasksDeployed& event, Actions& actions) {
     return;
   }
   found->second.attempt = event.attempt;
+  // Parts of one deployment add up.
+  if (found->second.running_attempt != event.attempt) found->second.running.clear();
   found->second.running_attempt = event.attempt;
-  found->second.running = event.subtasks;
+  found->second.running.insert(found->second.running.end(), event.subtasks.begin(), event.subtasks.end());
 }
 
 std::map<JobId, WorkerRegistry::Worker>::iterator WorkerRegistry::Find(WorkerSerial serial) {

@@ -8,8 +8,8 @@
 
 namespace weir {
 
-WorkerEvents::WorkerEvents(MessageSender& sender, const Clock& clock, std::function<void()> on_overflow)
-    : sender_(sender), clock_(clock), on_overflow_(std::move(on_overflow)) {}
+WorkerEvents::WorkerEvents(MessageSender& sender, const Clock& clock, std::function<void()> on_overflow, size_t acknowledgement_bytes_max)
+    : sender_(sender), clock_(clock), on_overflow_(std::move(on_overflow)), acknowledgement_bytes_max_(acknowledgement_bytes_max) {}
 
 proto::TaskManagerEvent WorkerEvents::NewEvent() const {
   proto::TaskManagerEvent event;
@@ -31,6 +31,12 @@ void WorkerEvents::OnTaskState(AttemptId attempt, SubtaskId subtask, TaskState s
 void WorkerEvents::OnSnapshot(AttemptId attempt, SubtaskId subtask, CheckpointId id, TaskSnapshot snapshot, SnapshotDurations durations) {
   proto::TaskManagerEvent event = NewEvent();
   *event.mutable_acknowledge() = ToProto(SnapshotReport{attempt, subtask, id, std::move(snapshot), durations});
+  if (const size_t size = event.ByteSizeLong(); size > acknowledgement_bytes_max_) {
+    return OnSnapshotFailed(attempt, subtask, id,
+                            ResourceExhausted("the acknowledgement of the checkpoint is too large for a message, size=" + std::to_string(size) + ", limit=" +
+                                              std::to_string(acknowledgement_bytes_max_) +
+                                              ": its state travels inline, lower execution.checkpointing.data-inline-threshold"));
+  }
   Send(event);
 }
 

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "proto/message_sender.h"
+#include "proto/message_socket.h"
 #include "runtime/task/task_deployment.h"
 
 namespace weir::proto {
@@ -18,8 +19,9 @@ namespace weir {
 // Thread-safe.
 class WorkerEvents final : public TaskEvents {
  public:
-  // `on_overflow` is called when a message that must not be lost could not be queued: the worker is over.
-  WorkerEvents(MessageSender& sender, const Clock& clock, std::function<void()> on_overflow);
+  // `on_overflow` is called when a message that must not be lost could not be queued: the worker is over. An acknowledgement that
+  // is longer than `acknowledgement_bytes_max`, since its state travels inline, declines its checkpoint instead.
+  WorkerEvents(MessageSender& sender, const Clock& clock, std::function<void()> on_overflow, size_t acknowledgement_bytes_max = kPayloadBytesMax);
 
   void SetJob(JobId job) { job_ = job; }  // Once, before anything is sent.
   void SetLeaderEpoch(LeaderEpoch epoch) { epoch_.store(epoch.value); }
@@ -41,6 +43,7 @@ class WorkerEvents final : public TaskEvents {
   MessageSender& sender_;
   const Clock& clock_;
   const std::function<void()> on_overflow_;
+  const size_t acknowledgement_bytes_max_;
   JobId job_;
   std::atomic<uint64_t> epoch_{0};
 };

@@ -232,19 +232,15 @@ void WorkerSession::OnTrigger(const proto::TriggerCheckpoint& trigger) {
 
 void WorkerSession::OnDeploy(const proto::JobManagerCommand& command) {
   const AttemptId attempt = FromProto(command.deploy().attempt());
-  std::vector<TaskDeployment> tasks;
+  StatusOr<std::optional<std::vector<TaskDeployment>>> tasks = FailedPrecondition("tasks are deployed before the worker is ready");
+  if (runtime_ != nullptr) tasks = parts_.Add(command.deploy());
+  if (tasks.ok() && !tasks->has_value()) return;  // More is to come.
   std::set<SlotIndex> slots;
-  Status status = runtime_ != nullptr ? Status::Ok() : FailedPrecondition("tasks are deployed before the worker is ready");
-  for (const proto::TaskDeployment& part : command.deploy().tasks()) {
-    StatusOr<TaskDeployment> task = FromProto(part);
-    if (!task.ok()) {
-      status = task.status();
-      break;
-    }
-    slots.insert(task->slot);
-    tasks.push_back(std::move(*task));
+  Status status = tasks.status();
+  if (status.ok()) {
+    for (const TaskDeployment& task : **tasks) slots.insert(task.slot);
+    status = runtime_->Deploy(attempt, std::move(**tasks));
   }
-  if (status.ok()) status = runtime_->Deploy(attempt, std::move(tasks));
   if (status.ok()) {
     attempt_ = std::max(attempt_, attempt);
     if (start_->memory_bytes_max() != 0) {
@@ -260,6 +256,7 @@ void WorkerSession::OnDeploy(const proto::JobManagerCommand& command) {
 
 void WorkerSession::OnCancel(AttemptId attempt) {
   if (runtime_ == nullptr) return events_.OnTasksCancelled(attempt);
+  parts_.Drop(attempt);
   runtime_->Cancel(attempt);
 }
 

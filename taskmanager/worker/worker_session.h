@@ -16,6 +16,7 @@
 #include "base/file_descriptor.h"
 #include "base/log.h"
 #include "proto/message_sender.h"
+#include "taskmanager/worker/deployment_parts.h"
 #include "taskmanager/worker/job_loader.h"
 #include "taskmanager/worker/worker_events.h"
 
@@ -93,6 +94,7 @@ class WorkerSession {
   LeaderEpoch epoch_;      // Highest one heard of (R3).
   std::unique_ptr<LoadedJob> job_;
   std::unique_ptr<WorkerRuntime> runtime_;
+  DeploymentParts parts_;
   std::thread loader_;
 
   std::atomic<uint64_t> memory_bytes_max_{0};  // 0 = no limit yet.

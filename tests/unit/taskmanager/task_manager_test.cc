@@ -190,6 +190,31 @@ TEST_F(TaskManagerTest, RunsAJobToItsEndAndStopsItsWorker) {
   Contains(Read(log + ".log"), "a line on stderr");
 }
 
+TEST_F(TaskManagerTest, ADeploymentInPartsRunsWhenItsLastPartHasCome) {
+  Start();
+  job_manager_->Accept(kEpoch);
+  ASSERT_TRUE(job_manager_->Send(StartCommand("stderr")));
+  job_manager_->WaitFor(EventCase::kWorkerReady);
+  const proto::JobManagerCommand whole = DeployCommand(1);
+  const int tasks = whole.deploy().tasks_size();
+  ASSERT_GT(tasks, 1);
+  for (int i = 0; i < tasks; ++i) {
+    proto::JobManagerCommand part = Command();
+    *part.mutable_deploy()->mutable_attempt() = Attempt(1);
+    *part.mutable_deploy()->add_tasks() = whole.deploy().tasks(i);
+    part.mutable_deploy()->set_part(static_cast<uint32_t>(i));
+    part.mutable_deploy()->set_more(i + 1 < tasks);
+    ASSERT_TRUE(job_manager_->Send(part));
+  }
+  int ended = 0;
+  job_manager_->WaitFor([&](const proto::TaskManagerEvent& event) {
+    if (!event.has_task_state()) return false;
+    EXPECT_NE(event.task_state().state(), proto::FAILED) << event.task_state().failure().message();
+    ended += event.task_state().state() == proto::FINISHED || event.task_state().state() == proto::DRAINED ? 1 : 0;
+    return ended >= tasks;
+  });
+}
+
 TEST_F(TaskManagerTest, ALibraryThatDoesNotArriveInTimeFailsItsWorker) {
   Start([](TaskManagerOptions& options) { options.artifact_download_timeout_ms = 50; });
   job_manager_->Accept(kEpoch);
