@@ -52,8 +52,10 @@ std::vector<std::string> DeletableFiles(const CheckpointLayout& layout, const Re
     // A file of a newer attempt than ours belongs to a newer leader.
     const bool of_old_attempt = origin->attempt.has_value() && *origin->attempt < facts.running;
     const bool of_newer_attempt = origin->attempt.has_value() && *origin->attempt > facts.running;
-    if (of_newer_attempt || (!of_old_attempt && origin->checkpoint > newest)) continue;
-    if (origin->unpublished && origin->attempt.has_value() && !of_old_attempt) continue;
+    if (of_newer_attempt) continue;
+    const bool may_be_named = !of_old_attempt && origin->checkpoint > newest;
+    const bool may_be_written = origin->unpublished && origin->attempt.has_value() && !of_old_attempt;
+    if (!facts.ended && (may_be_named || may_be_written)) continue;
     if (facts.now_ms - file.unreferenced_since_ms < facts.grace_ms) continue;
     deletable.push_back(file.path);
   }

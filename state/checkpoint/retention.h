@@ -27,6 +27,7 @@ struct RetentionFacts {
   std::vector<CheckpointId> pending;         // Triggered, neither published nor known to have failed.
   std::vector<PresentFile> present;          // Listed below the job directory.
   AttemptId running;                         // The newest attempt that was deployed.
+  bool ended = false;                        // The job has: nothing will be written or named any more.
   int64_t now_ms = 0;
   int64_t grace_ms = 0;
 };
@@ -41,6 +42,8 @@ struct RetentionFacts {
 // An unpublished file (NameBehindTemporary) is still being written, or was left by a process that was killed. It stays
 // while its attempt runs, since a merge of deltas may last for several checkpoints; a _metadata until it or a newer one
 // is retained.
+//
+// When the job has ended, what no retained checkpoint names goes, files of its last attempt too.
 std::vector<std::string> DeletableFiles(const CheckpointLayout& layout, const RetentionFacts& facts);
 
 }  // namespace weir

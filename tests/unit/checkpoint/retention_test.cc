@@ -55,6 +55,14 @@ TEST_F(RetentionTest, R18WhatAKilledAttemptLeftUnpublishedGoes) {
   EXPECT_THAT(DeletableFiles(layout_, Facts({layout_.job_directory() + "/chk-3/.notes.0123456789abcdef", layout_.job_directory() + "/chk-3/.notes"})), IsEmpty());
 }
 
+TEST_F(RetentionTest, R18OfAJobThatHasEndedExactlyTheFilesOfItsRetainedCheckpointsStay) {
+  RetentionFacts facts = Facts({File(3, 2), File(5, 2), layout_.MetadataPath({5}), File(4, 2), File(6, 2), File(6, 1), layout_.MetadataPath({6}),
+                                layout_.job_directory() + "/chk-6/.1.2-v0-s0-o0-0.0123456789abcdef", layout_.job_directory() + "/notes", File(6, 3)});
+  facts.ended = true;
+  EXPECT_THAT(DeletableFiles(layout_, facts), ElementsAre(File(4, 2), File(6, 2), File(6, 1), layout_.MetadataPath({6}),
+                                                          layout_.job_directory() + "/chk-6/.1.2-v0-s0-o0-0.0123456789abcdef"));
+}
+
 TEST_F(RetentionTest, R18FilesOfAPendingCheckpointStay) {
   RetentionFacts facts = Facts({File(4, 1)});
   facts.pending = {{4}};
