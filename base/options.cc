@@ -79,7 +79,7 @@ constinit const ConfigOption<std::chrono::milliseconds> kSlotRequestTimeout{{
     .reader = OptionReader::kJobManager, .description = "How long a job may wait for slots before it fails."}};
 constinit const ConfigOption<std::chrono::milliseconds> kWorkerStartTimeout{{
     .key = "worker.start-timeout", .kind = OptionKind::kDuration, .default_text = "30 s", .min = 1,
-    .reader = OptionReader::kTaskManager, .description = "How long a worker may take to start and load the job library."}};
+    .reader = OptionReader::kTaskManager, .description = "How long a worker may take to start and load the job library, once that is downloaded."}};
 constinit const ConfigOption<std::chrono::milliseconds> kWorkerShutdownTimeout{{
     .key = "worker.shutdown-timeout", .kind = OptionKind::kDuration, .default_text = "5 s", .min = 0,
     .reader = OptionReader::kTaskManager, .description = "How long workers may take to end when the TaskManager stops; then they are killed."}};
@@ -94,7 +94,7 @@ constinit const ConfigOption<std::optional<int64_t>> kPipelineMaxParallelism{{
 constinit const ConfigOption<std::chrono::milliseconds> kExecutionBufferTimeoutInterval{{
     .key = "execution.buffer-timeout.interval", .older_keys = {"execution.buffer-timeout"},
     .kind = OptionKind::kDuration, .default_text = "100 ms", .min = 0,
-    .description = "A batch that is not full leaves after this time at the latest; 0 = after each record."}};
+    .description = "A batch that is not full leaves after this time at the latest; 0 = when no more input is at hand, within a millisecond when there is."}};
 constinit const ConfigOption<StateBackendType> kStateBackendType{{
     .key = "state.backend.type", .older_keys = {"state.backend"}, .kind = OptionKind::kEnum, .default_text = "hashmap",
     .names = {{{"hashmap", 0}, {"memory", 0}, {"jobmanager", 0}, {"filesystem", 0}}},

@@ -1,4 +1,4 @@
-// Starts and kills workers: as processes (process_launcher.h) or, in a MiniCluster, as threads (worker/in_process_launcher.h).
+// Starts and kills workers: as processes (process_launcher.h) or, in a MiniCluster, as threads (minicluster/).
 #pragma once
 
 #include <string>

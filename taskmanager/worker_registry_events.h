@@ -14,7 +14,7 @@
 namespace weir {
 
 struct WorkerRegistryEvent {
-  // From the JobManager; the attempt has been compared with the leader's epoch (R3).
+  // From the JobManager; the epoch of the command has been compared with the highest one known (R3).
   struct StartRequested {
     JobId job;
     AttemptId attempt;

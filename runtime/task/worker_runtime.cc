@@ -341,14 +341,6 @@ void WorkerRuntime::DropStaleConnections() {
   });
 }
 
-std::vector<SubtaskId> WorkerRuntime::RunningTasks() const {
-  std::vector<SubtaskId> running;
-  for (const std::unique_ptr<Deployed>& deployed : tasks_) {
-    if (!deployed->task->ended()) running.push_back(deployed->task->subtask());
-  }
-  return running;
-}
-
 void WorkerRuntime::WatchTasks() {
   pthread_setname_np(pthread_self(), "watchdog");
   const StepWatch::Limits limits = WatchLimits(options_);
@@ -372,7 +364,8 @@ void WorkerRuntime::ReportStuckTasks() {
   std::vector<Report> reports;
   int stacks_left = kStacksPerLookMax;
   {
-    std::lock_guard lock(tasks_mutex_);  // Nothing slow in here: the loop deploys and reads metrics under it.
+    // The loop deploys and reads metrics under it, so only taking a stack is slow in here: at most kStacksPerLookMax of them.
+    std::lock_guard lock(tasks_mutex_);
     const int64_t cancelled_ns = cancelled_ns_;
     const int64_t now_ns = clock_.MonotonicNanos();
     for (const std::unique_ptr<Deployed>& deployed : tasks_) {

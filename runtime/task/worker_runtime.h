@@ -70,8 +70,6 @@ class WorkerRuntime {
   void AttachConnection(const ChannelHandshake& handshake, FileDescriptor socket);
 
   AttemptId attempt() const { return attempt_; }
-  // Subtasks of the present attempt that have not ended.
-  std::vector<SubtaskId> RunningTasks() const;
   // Thread-safe.
   std::vector<MetricSample> Metrics() const;
 
