@@ -177,7 +177,7 @@ struct CoordinatorAction {
 // A publication in flight outlives its attempt: nothing else begins before its outcome is known (R10).
 //
 // Savepoints are checkpoints of their own: aligned, with the next id, one at a time with the others, beyond interval and pause. They
-// are not retained, not counted as failures, and not notified, so that nothing is committed on the strength of what recovery
+// are not retained, not counted among the failures that are tolerated, and not notified, so that nothing is committed on the strength of what recovery
 // does not start from. One that stops the job is all of that: its tasks wait for the notification and then end.
 class CheckpointCoordinator {
  public:

@@ -13,7 +13,7 @@ constexpr size_t kNameBytesMax = 256;
 
 }  // namespace
 
-Dispatcher::Dispatcher(Options options, FileSystem& files, const ArtifactStore& artifacts, ThreadPool& io_pool, EventLoop& loop, const Clock& clock,
+Dispatcher::Dispatcher(Options options, FileSystem& files, ArtifactStore& artifacts, ThreadPool& io_pool, EventLoop& loop, const Clock& clock,
                        MetricRegistry& metrics)
     : options_(std::move(options)),
       files_(files),
@@ -47,6 +47,9 @@ StatusOr<JobId> Dispatcher::Submit(const proto::SubmitJobRequest& request) {
   RETURN_IF_ERROR(submission.graph.Validate());
   if (submission.graph.Fingerprint() != request.fingerprint()) return InvalidArgument("the job graph does not have the announced fingerprint");
   if (!artifacts_.Has(request.library().hash())) return NotFound("the job's library was not uploaded, hash=" + request.library().hash().substr(0, 80));
+  if (!request.restore_path().empty()) {
+    RETURN_IF_ERROR(CheckOthers({request.restore_path(), request.claim_restored()}, std::nullopt).WithContext("the snapshot cannot be restored from"));
+  }
   submission.request = request;
   submission.id = JobId::Random();
   const JobId id = submission.id;
@@ -59,6 +62,8 @@ StatusOr<JobId> Dispatcher::Submit(const proto::SubmitJobRequest& request) {
   // What the program says counts more than the command line, as in Flink.
   if (submission.graph.restart.has_value()) job.scheduler.restart = *submission.graph.restart;
   LOG_INFO("Received job submission '{}' ({}).", submission.graph.name, id.ToHex());
+  // Until the job has ended.
+  if (!artifacts_.Pin(request.library().hash())) return NotFound("the job's library is gone, hash=" + request.library().hash());
   auto master = std::make_unique<JobMaster>(std::move(submission), std::move(job), static_cast<ClusterGateway&>(*this), files_, io_pool_, loop_, clock_, metrics_);
   jobs_[id] = std::move(master);
   jobs_[id]->Start();
@@ -90,6 +95,9 @@ Status Dispatcher::Cancel(JobId job) {
   if (IsTerminal(found->second->status())) {
     return FailedPrecondition("the job has ended already, id=" + job.ToHex() + ", state=" + std::string(JobStatusName(found->second->status())));
   }
+  if (found->second->status() == JobStatus::kSuspended) {
+    return FailedPrecondition("another leader owns the job, this JobManager has let go of it, id=" + job.ToHex() + ", state=SUSPENDED");
+  }
   found->second->Cancel();
   return Status::Ok();
 }
@@ -110,9 +118,7 @@ StatusOr<proto::SavepointDetails> Dispatcher::GetSavepoint(JobId job, const std:
 }
 
 void Dispatcher::DisposeSavepoint(const std::string& path, std::function<void(Status)> done) {
-  for (const auto& [id, job] : jobs_) {
-    if (job->StandsOn(path)) return done(FailedPrecondition("job " + id.ToHex() + " would recover from it, path=" + path));
-  }
+  if (const Status needed = CheckOthers({path, true}, std::nullopt); !needed.ok()) return done(needed);
   const bool accepted = io_pool_.Submit([this, path, done] { loop_.Post([done, disposed = weir::DisposeSavepoint(files_, path)] { done(disposed); }); });
   if (!accepted) done(ResourceExhausted("the JobManager's storage work is piling up"));
 }
@@ -221,6 +227,15 @@ void Dispatcher::HandleHeartbeat(const std::string& name, TaskManager& task_mana
     if (const StatusOr<JobId> job = JobIdFromBytes(worker.job_id()); job.ok()) report.workers.push_back(*job);
   }
   Apply(slot_pool_.Step(report));
+  std::map<JobId, const proto::TaskManagerHeartbeat::WorkerReport*> workers;
+  for (const auto& worker : heartbeat.workers()) {
+    if (const StatusOr<JobId> job = JobIdFromBytes(worker.job_id()); job.ok()) workers[*job] = &worker;
+  }
+  for (const auto& [id, job] : jobs_) {
+    if (IsTerminal(job->status())) continue;
+    const auto worker = workers.find(id);
+    job->OnReport(name, worker != workers.end() ? worker->second : nullptr);
+  }
 }
 
 void Dispatcher::Lose(const std::string& name, const std::string& why) {
@@ -286,6 +301,13 @@ void Dispatcher::UpdateMetrics() {
   running_jobs_->Set(static_cast<double>(std::count_if(jobs_.begin(), jobs_.end(), [](const auto& entry) { return entry.second->status() == JobStatus::kRunning; })));
 }
 
+Status Dispatcher::CheckOthers(const SnapshotStart& start, std::optional<JobId> but) const {
+  for (const auto& [id, job] : jobs_) {
+    if (id != but && !IsTerminal(job->status())) RETURN_IF_ERROR(CheckSnapshotStart(start, job->snapshot_use()));
+  }
+  return Status::Ok();
+}
+
 // ---- ClusterGateway ----
 
 void Dispatcher::Send(const std::string& task_manager, proto::JobManagerCommand command) {
@@ -302,7 +324,12 @@ void Dispatcher::RequestSlots(JobId job, uint32_t slot_count) { Apply(slot_pool_
 
 void Dispatcher::ReleaseSlots(JobId job) { Apply(slot_pool_.Step(SlotPoolEvent::JobReleased{job})); }
 
+Status Dispatcher::CheckStart(JobId job, const SnapshotStart& start) const {
+  return CheckOthers(start, job).WithContext("the snapshot cannot be restored from");
+}
+
 void Dispatcher::JobEnded(JobId job) {
+  artifacts_.Unpin(jobs_.at(job)->library_hash());
   ended_jobs_.push_back(job);
   if (ended_jobs_.size() <= kEndedJobsMax) return;
   // Later: the oldest job is not the one whose step this is, but the newest may be.

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,7 +36,7 @@ class Dispatcher final : public SessionReceiver, private ClusterGateway {
     std::function<StatusOr<RestartStrategyConfig>(const std::map<std::string, std::string>& job_settings)> restart_of;
   };
   // The references outlive it; Attach gives the service before any session begins.
-  Dispatcher(Options options, FileSystem& files, const ArtifactStore& artifacts, ThreadPool& io_pool, EventLoop& loop, const Clock& clock,
+  Dispatcher(Options options, FileSystem& files, ArtifactStore& artifacts, ThreadPool& io_pool, EventLoop& loop, const Clock& clock,
              MetricRegistry& metrics);
   ~Dispatcher() override;
   void Attach(SessionService& sessions) { sessions_ = &sessions; }
@@ -56,7 +57,7 @@ class Dispatcher final : public SessionReceiver, private ClusterGateway {
   // not run), kInvalidArgument (no directory), or why the directory cannot be made.
   void TriggerSavepoint(JobId job, JobMaster::SavepointWish wish, std::function<void(StatusOr<JobMaster::SavepointBegun>)> done);
   StatusOr<proto::SavepointDetails> GetSavepoint(JobId job, const std::string& trigger_id) const;
-  // kFailedPrecondition while a job would recover from it.
+  // kFailedPrecondition while a job would recover from it, or has claimed it.
   void DisposeSavepoint(const std::string& path, std::function<void(Status)> done);
   proto::ClusterDetails Cluster() const;
 
@@ -83,6 +84,8 @@ class Dispatcher final : public SessionReceiver, private ClusterGateway {
   void Apply(const SlotPool::Actions& actions);
   const std::string* NameOf(SessionId session) const;
   void UpdateMetrics();
+  // Of jobs that have not ended, apart from `but`.
+  Status CheckOthers(const SnapshotStart& start, std::optional<JobId> but) const;
 
   // ---- ClusterGateway ----
   void Send(const std::string& task_manager, proto::JobManagerCommand command) override;
@@ -90,11 +93,12 @@ class Dispatcher final : public SessionReceiver, private ClusterGateway {
   void RequestSlots(JobId job, uint32_t slot_count) override;
   void ReleaseSlots(JobId job) override;
   std::optional<SlotShortage> ShortageOf(JobId job) const override { return slot_pool_.ShortageOf(job); }
+  Status CheckStart(JobId job, const SnapshotStart& start) const override;
   void JobEnded(JobId job) override;
 
   const Options options_;
   FileSystem& files_;
-  const ArtifactStore& artifacts_;
+  ArtifactStore& artifacts_;
   ThreadPool& io_pool_;
   EventLoop& loop_;
   const Clock& clock_;

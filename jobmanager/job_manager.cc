@@ -12,11 +12,10 @@
 #include "jobmanager/client_service.h"
 #include "jobmanager/dispatcher.h"
 #include "jobmanager/leader_epoch.h"
+#include "proto/message_socket.h"
 
 namespace weir {
 namespace {
-
-constexpr int kMessageBytesMax = 64 * 1024 * 1024;
 
 RestartStrategyConfig RestartOf(const Configuration& configuration) {
   RestartStrategyConfig restart;
@@ -76,8 +75,10 @@ StatusOr<std::unique_ptr<JobManager>> JobManager::Start(const Configuration& con
   const std::string checkpoints = configuration.Get(options::kExecutionCheckpointingDir);
   const StatusOr<LeaderEpoch> epoch = ClaimLeaderEpoch(*state.files, checkpoints);
   if (!epoch.ok()) return fail(epoch.status().WithContext("checkpoint storage " + checkpoints));
-  state.artifacts = std::make_unique<ArtifactStore>(*state.files, configuration.Get(options::kJobManagerArtifactDirectory),
-                                                    static_cast<uint64_t>(configuration.Get(options::kJobManagerArtifactSizeMax).bytes));
+  ArtifactStoreOptions artifacts;
+  artifacts.directory = configuration.Get(options::kJobManagerArtifactDirectory);
+  artifacts.artifact_size_bytes_max = static_cast<uint64_t>(configuration.Get(options::kJobManagerArtifactSizeMax).bytes);
+  state.artifacts = std::make_unique<ArtifactStore>(*state.files, std::move(artifacts));
   StatusOr<std::unique_ptr<Exposer>> exposer =
       Exposer::Start({bind_host, configuration.Get(options::kMetricsReporterPromPort)}, [&metrics = state.metrics, host = state.host] {
         std::vector<MetricSample> samples = metrics.Snapshot();
@@ -87,8 +88,11 @@ StatusOr<std::unique_ptr<JobManager>> JobManager::Start(const Configuration& con
         }
         return samples;
       });
-  if (!exposer.ok()) return fail(exposer.status().WithContext("metrics"));
-  state.exposer = std::move(*exposer);
+  if (exposer.ok()) {
+    state.exposer = std::move(*exposer);
+  } else {  // Metrics are worth less than the process.
+    LOG_WARN("Metrics are not shown: {}", exposer.status().ToString());
+  }
   state.process_metrics = std::make_unique<MetricScope>(RegisterProcessMetrics(state.metrics, state.clock, "jobmanager", {}, 0));
 
   Dispatcher::Options dispatcher;
@@ -119,7 +123,7 @@ StatusOr<std::unique_ptr<JobManager>> JobManager::Start(const Configuration& con
   if (const Status free = CheckPortFree(bind_host, port); !free.ok()) return fail(free.WithContext("jobmanager.rpc.port"));
   builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &state.rpc_port);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder.SetMaxReceiveMessageSize(kMessageBytesMax);
+  builder.SetMaxReceiveMessageSize(static_cast<int>(kMessageBytesMax));
   builder.RegisterService(state.sessions.get());
   builder.RegisterService(state.clients.get());
   state.server = builder.BuildAndStart();
@@ -148,6 +152,6 @@ void JobManager::Stop() {
 
 uint16_t JobManager::rpc_port() const { return static_cast<uint16_t>(state_->rpc_port); }
 std::string JobManager::rpc_address() const { return state_->host + ":" + std::to_string(state_->rpc_port); }
-std::string JobManager::metrics_address() const { return state_->host + ":" + std::to_string(state_->exposer->port()); }
+std::string JobManager::metrics_address() const { return state_->exposer == nullptr ? "" : state_->host + ":" + std::to_string(state_->exposer->port()); }
 
 }  // namespace weir

@@ -23,7 +23,7 @@ class JobManager {
 
   uint16_t rpc_port() const;
   std::string rpc_address() const;      // host:port
-  std::string metrics_address() const;  // host:port
+  std::string metrics_address() const;  // host:port; empty when no port was free.
 
  private:
   struct State;

@@ -2,8 +2,10 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "jobmanager/deployment_split.h"
 #include "proto/convert.h"
 #include "proto/crash_report.h"
+#include "proto/message_socket.h"
 
 namespace weir {
 namespace {
@@ -80,7 +82,11 @@ void JobMaster::Start() {
 void JobMaster::OnOpened(StatusOr<JobStorage::Opened> opened) {
   Status failure = opened.status();
   std::optional<CheckpointId> restored;
+  const bool wants_claim = submission_.request.claim_restored();
   if (opened.ok() && opened->restored.has_value()) {
+    failure = cluster_.CheckStart(submission_.id, {opened->restored->metadata_path, wants_claim, &opened->restored->metadata});
+  }
+  if (failure.ok() && opened->restored.has_value()) {
     const CheckpointMetadata& metadata = opened->restored->metadata;
     StatusOr<StateAssignment> assignment = AssignState(submission_.graph, metadata, submission_.request.allow_non_restored_state());
     failure = assignment.status();
@@ -89,6 +95,7 @@ void JobMaster::OnOpened(StatusOr<JobStorage::Opened> opened) {
       restored = restored_ = metadata.id;
       metadata_[metadata.id] = metadata;
       recovery_path_ = opened->restored->metadata_path;
+      if (wants_claim) claimed_files_ = metadata.ReferencedFiles();
       LOG_INFO("Restoring job {} from checkpoint {} @ {}.", submission_.id.ToHex(), metadata.id.value, opened->restored->metadata_path);
     }
   }
@@ -96,12 +103,15 @@ void JobMaster::OnOpened(StatusOr<JobStorage::Opened> opened) {
   // Made only now: the graph is final.
   scheduler_.emplace(submission_.graph, options_.epoch, options_.scheduler);
   // What the job claims is the oldest of its retained checkpoints.
-  const bool claims = submission_.request.claim_restored() && restored.has_value();
+  const bool claims = wants_claim && restored.has_value();
   coordinator_.emplace(submission_.graph, submission_.id, claims ? std::vector<CheckpointId>{*restored} : std::vector<CheckpointId>());
   Do(SchedulerAction::StatusChanged{scheduler_->status(), {}});
   open_failure_ = failure;
   Raise(SchedulerEvent::Submitted{restored});
-  if (!failure.ok()) Raise(SchedulerEvent::FatalFailure{failure});
+  if (!failure.ok()) {
+    storage_->GiveUpClaim();
+    Raise(SchedulerEvent::FatalFailure{failure});
+  }
   if (on_opened_) std::exchange(on_opened_, nullptr)(open_failure_);
 }
 
@@ -132,6 +142,16 @@ void JobMaster::OnTaskManagerLost(const std::string& task_manager) {
 }
 
 // ---- Events of the cluster ----
+
+void JobMaster::OnReport(const std::string& task_manager, const proto::TaskManagerHeartbeat::WorkerReport* report) {
+  if (!scheduler_.has_value()) return;
+  SchedulerEvent::TasksReported reported{scheduler_->attempt(), task_manager, {}, Jitter()};
+  if (report != nullptr) {
+    reported.attempt = FromProto(report->attempt());
+    for (const proto::Subtask& subtask : report->running()) reported.running.push_back(FromProto(subtask));
+  }
+  Raise(std::move(reported));
+}
 
 void JobMaster::OnEvent(const std::string& task_manager, const proto::TaskManagerEvent& event) {
   if (!scheduler_.has_value()) return;
@@ -259,18 +279,16 @@ void JobMaster::Apply(const SchedulerAction::Any& action) {
         } else if constexpr (std::is_same_v<Action, SchedulerAction::StartCheckpointing>) {
           // All tasks run.
           if (!recoveries_.empty() && recoveries_.back().running_at_ms == 0) recoveries_.back().running_at_ms = clock_.WallMillis();
-          Raise(CoordinatorEvent::AttemptStarted{chosen.attempt, std::max(highest_used_, coordinator_->last_id()), clock_.WallMillis() - NowMs(),
-                                                 chosen.finished, chosen.drained});
+          const CheckpointId last = std::max(highest_used_, coordinator_->last_id());
+          first_of_attempt_ = {last.value + 1};
+          storage_->Prune(chosen.attempt, first_of_attempt_);  // What its predecessor left.
+          Raise(CoordinatorEvent::AttemptStarted{chosen.attempt, last, clock_.WallMillis() - NowMs(), chosen.finished, chosen.drained});
         } else if constexpr (std::is_same_v<Action, SchedulerAction::StopCheckpointing>) {
           Raise(CoordinatorEvent::AttemptStopped{chosen.attempt});
         } else if constexpr (std::is_same_v<Action, SchedulerAction::ScheduleTick>) {
           scheduler_tick_.ArmAt(chosen.at_ms);
         } else if constexpr (std::is_same_v<Action, SchedulerAction::JobEnded>) {
-          if (chosen.status == JobStatus::kFinished) {
-            storage_->DeleteCheckpoints();
-          } else {
-            storage_->DeleteUnpublished();
-          }
+          if (chosen.recorded) CleanUp(chosen.status);
           end_time_ms_ = clock_.WallMillis();
           cluster_.JobEnded(submission_.id);
         } else if constexpr (std::is_same_v<Action, SchedulerAction::MessageIgnored>) {
@@ -299,8 +317,10 @@ void JobMaster::Apply(const CoordinatorAction::Any& action) {
           in_progress_ = {};
           LOG_WARN("Checkpoint {} of job {} aborted ({}): {}", chosen.id.value, submission_.id.ToHex(), CheckpointFailureName(chosen.failure), chosen.reason);
           Notify(chosen.attempt, chosen.id, false);
+          // Where none completes, files go all the same.
+          storage_->Prune(scheduler_->attempt(), first_of_attempt_);
         } else if constexpr (std::is_same_v<Action, CoordinatorAction::ReleaseOlder>) {
-          storage_->Prune(scheduler_->attempt());
+          storage_->Prune(scheduler_->attempt(), first_of_attempt_);
         } else if constexpr (std::is_same_v<Action, CoordinatorAction::FailAttempt>) {
           StuckTasks::Explanation explained = stuck_.Explain(chosen.reason, chosen.attempt);
           Raise(SchedulerEvent::CheckpointingFailed{chosen.attempt, explained.message, Jitter(), chosen.restarts_only}, explained.stack);
@@ -316,6 +336,12 @@ void JobMaster::Apply(const CoordinatorAction::Any& action) {
 }
 
 // ---- Actions of the scheduler ----
+
+void JobMaster::CleanUp(JobStatus end) {
+  const bool cancelled_for_good = end == JobStatus::kCanceled && !submission_.graph.checkpoint.retain_on_cancellation;
+  if (end == JobStatus::kFinished || cancelled_for_good) return storage_->DeleteCheckpoints();
+  storage_->DeleteAllButRetained(scheduler_->attempt());
+}
 
 proto::JobManagerCommand JobMaster::Command() const {
   proto::JobManagerCommand command;
@@ -357,13 +383,17 @@ void JobMaster::Do(const SchedulerAction::DeployTasks& action) {
     if (!assignment.ok()) return Raise(SchedulerEvent::FatalFailure{assignment.status()});
     restore = std::move(*assignment);
   }
-  proto::JobManagerCommand command = Command();
-  proto::DeployTasks& deploy = *command.mutable_deploy();
-  *deploy.mutable_attempt() = ToProto(action.attempt);
+  std::vector<proto::TaskDeployment> tasks;
   for (const TaskPlacement& placement : action.tasks) {
-    *deploy.add_tasks() = ToProto(DeploymentOf(placement, restore.has_value() ? &*restore : nullptr, action.restored.value_or(CheckpointId{})));
+    tasks.push_back(ToProto(DeploymentOf(placement, restore.has_value() ? &*restore : nullptr, action.restored.value_or(CheckpointId{}))));
   }
-  cluster_.Send(action.task_manager, std::move(command));
+  StatusOr<std::vector<proto::DeployTasks>> parts = SplitDeployment(action.attempt, std::move(tasks), kDeploymentBytesTarget, kPayloadBytesMax);
+  if (!parts.ok()) return Raise(SchedulerEvent::FatalFailure{parts.status()});
+  for (proto::DeployTasks& part : *parts) {
+    proto::JobManagerCommand command = Command();
+    *command.mutable_deploy() = std::move(part);
+    cluster_.Send(action.task_manager, std::move(command));
+  }
 }
 
 TaskDeployment JobMaster::DeploymentOf(const TaskPlacement& placement, const StateAssignment* restore, CheckpointId restored) const {
@@ -423,13 +453,12 @@ void JobMaster::Do(const SchedulerAction::StatusChanged& action) {
 }
 
 void JobMaster::Do(const SchedulerAction::WriteTerminal& action) {
-  storage_->WriteTerminal(TerminalStateOf(action.status), action.reason, [this, alive = alive_](bool written) {
+  storage_->WriteTerminal(TerminalStateOf(action.status), action.reason, [this, alive = alive_](const Status& written) {
     if (!*alive) return;
-    if (written) {
-      Raise(SchedulerEvent::TerminalWritten{});
-    } else {
-      Raise(SchedulerEvent::LeadershipLost{});
-    }
+    if (written.ok()) return Raise(SchedulerEvent::TerminalWritten{});
+    LOG_ERROR("Job {} has no terminal record: {}", submission_.id.ToHex(), written.ToString());
+    if (written.code() == StatusCode::kCorruption) return Raise(SchedulerEvent::TerminalImpossible{written});
+    Raise(SchedulerEvent::LeadershipLost{});
   });
 }
 
@@ -496,15 +525,30 @@ void JobMaster::OnPublicationOutcome(CheckpointId id, CheckpointPublication::Out
       return Raise(CoordinatorEvent::Published{id});
     }
     case CheckpointPublication::Outcome::kBurned:
+      CountUnpublished();
       Raise(SchedulerEvent::PublicationSettled{id, false});
       return Raise(CoordinatorEvent::PublishFailed{id, error.ok() ? "other content lies under its _metadata" : error.ToString()});
     case CheckpointPublication::Outcome::kFenced:
       LOG_ERROR("Another leader owns the chain of job {}.", submission_.id.ToHex());
       return Raise(SchedulerEvent::LeadershipLost{});
+    case CheckpointPublication::Outcome::kCorrupt:
+      ++failed_;
+      in_progress_ = {};
+      // First, so that nothing else is made of it: what is proved to be damaged is so after a restart, too (R7).
+      Raise(SchedulerEvent::FatalFailure{error});
+      Raise(SchedulerEvent::PublicationSettled{id, false});
+      return Raise(CoordinatorEvent::PublishFailed{id, error.ToString()});
     case CheckpointPublication::Outcome::kUnknown:
       LOG_WARN("Checkpoint {} of job {} is not known to be published, trying again: {}", id.value, submission_.id.ToHex(), error.ToString());
       return Raise(CoordinatorEvent::PublishUnknown{id});
   }
+}
+
+// Of an attempt that runs NotifyAborted does it.
+void JobMaster::CountUnpublished() {
+  if (coordinator_->phase() != CheckpointCoordinator::Phase::kPublishingStopped) return;
+  ++failed_;
+  in_progress_ = {};
 }
 
 void JobMaster::LogCompleted(CheckpointId id, uint64_t size_bytes) {

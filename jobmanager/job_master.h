@@ -20,6 +20,7 @@
 #include "jobmanager/savepoint_operations.h"
 #include "jobmanager/scheduler.h"
 #include "jobmanager/slot_pool.h"
+#include "jobmanager/snapshot_claims.h"
 #include "jobmanager/stuck_tasks.h"
 #include "proto/messages.pb.h"
 #include "proto/services.pb.h"
@@ -40,6 +41,8 @@ class ClusterGateway {
   virtual void ReleaseSlots(JobId job) = 0;
   // Unset unless the job waits for slots.
   virtual std::optional<SlotShortage> ShortageOf(JobId job) const = 0;
+  // Asked again once the snapshot was read: no other job stands in the way of `job` (CheckSnapshotStart).
+  virtual Status CheckStart(JobId job, const SnapshotStart& start) const = 0;
   // The job is terminal and has cleaned up.
   virtual void JobEnded(JobId job) = 0;
 };
@@ -81,18 +84,21 @@ class JobMaster {
   // `done` is called on the loop once the savepoint has begun, or cannot; never if the job is gone by then.
   void TriggerSavepoint(const SavepointWish& wish, std::function<void(StatusOr<SavepointBegun>)> done);
   StatusOr<proto::SavepointDetails> GetSavepoint(const std::string& trigger_id) const;
-  // A restart would begin with the snapshot in `directory`.
-  bool StandsOn(const std::string& directory) const;
+  // Requires: the job has not ended.
+  SnapshotUse snapshot_use() const;
   // The job's own execution.checkpointing.savepoint-dir; empty when it has none.
   std::string savepoint_directory() const;
   void OnSlotsGranted(std::vector<SlotId> slots);
   void OnTaskManagerLost(const std::string& task_manager);
+  // What that TaskManager has of this job; null: no worker.
+  void OnReport(const std::string& task_manager, const proto::TaskManagerHeartbeat::WorkerReport* report);
   // An event of this job's worker on that TaskManager.
   void OnEvent(const std::string& task_manager, const proto::TaskManagerEvent& event);
 
   JobId id() const { return submission_.id; }
   JobStatus status() const { return status_; }
   const JobGraph& graph() const { return submission_.graph; }
+  const std::string& library_hash() const { return submission_.request.library().hash(); }
   proto::JobOverview Overview() const;
   proto::JobDetails Details() const;
 
@@ -131,6 +137,7 @@ class JobMaster {
   void PublishSavepoint(const CheckpointMetadata& metadata, const SavepointRequest& request);
   void OnSavepointWritten(const CheckpointMetadata& metadata, const StatusOr<uint64_t>& metadata_bytes);
   void LogCompleted(CheckpointId id, uint64_t size_bytes);
+  void CountUnpublished();
   void Notify(AttemptId attempt, CheckpointId id, bool completed);
   void OnPublicationOutcome(CheckpointId id, CheckpointPublication::Outcome outcome, const Status& error, uint64_t metadata_bytes);
   void OnTaskState(const proto::TaskStateChanged& change);
@@ -145,6 +152,7 @@ class JobMaster {
   int64_t NowMs() const { return clock_.MonotonicMillis(); }
   double Jitter() { return std::uniform_real_distribution<double>(0, 1)(random_); }
   void UpdateMetrics();
+  void CleanUp(JobStatus end);
 
   JobSubmission submission_;
   const Options options_;
@@ -168,8 +176,10 @@ class JobMaster {
   std::optional<CheckpointMetadata> publishing_;
   std::string publishing_path_;   // Its directory.
   std::string recovery_path_;     // Directory of what a restart begins with; empty: with nothing.
+  std::vector<std::string> claimed_files_;  // Of the snapshot that the job claims, once it was read.
   SavepointOperations savepoints_;
   CheckpointId highest_used_;
+  CheckpointId first_of_attempt_;  // No checkpoint of the current attempt has an id below it.
   StuckTasks stuck_;
 
   JobStatus status_ = JobStatus::kInitializing;

@@ -1,4 +1,5 @@
 // The savepoints of a job: from the request over the coordinator and the storage to the answer.
+#include "base/check.h"
 #include "base/log.h"
 #include "base/options.h"
 #include "jobmanager/job_master.h"
@@ -20,13 +21,6 @@ SavepointRequest::After AfterOf(AfterSavepoint after) {
   return SavepointRequest::After::kContinue;
 }
 
-// "/a/savepoint-1" of "/a/savepoint-1/_metadata" and "/a/savepoint-1/".
-std::string DirectoryOf(std::string path) {
-  constexpr std::string_view kMetadata = "/_metadata";
-  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
-  return path.ends_with(kMetadata) ? path.substr(0, path.size() - kMetadata.size()) : path;
-}
-
 }  // namespace
 
 std::string JobMaster::savepoint_directory() const {
@@ -34,8 +28,21 @@ std::string JobMaster::savepoint_directory() const {
   return own != submission_.request.configuration().end() ? own->second : std::string();
 }
 
-bool JobMaster::StandsOn(const std::string& directory) const {
-  return !IsTerminal(status_) && !recovery_path_.empty() && DirectoryOf(recovery_path_) == DirectoryOf(directory);
+SnapshotUse JobMaster::snapshot_use() const {
+  CHECK(!IsTerminal(status_));
+  SnapshotUse use;
+  use.job = submission_.id;
+  use.job_directory = options_.checkpoints_directory + "/" + submission_.id.ToHex();
+  use.restore_path = submission_.request.restore_path();
+  use.claims = submission_.request.claim_restored();
+  // While the storage is being opened the job is about to stand on what it was submitted with.
+  use.recovery_path = scheduler_.has_value() ? recovery_path_ : use.restore_path;
+  use.claimed_files = claimed_files_;
+  for (const auto& [id, metadata] : metadata_) {
+    const std::vector<std::string> files = metadata.ReferencedFiles();
+    use.recovery_files.insert(use.recovery_files.end(), files.begin(), files.end());
+  }
+  return use;
 }
 
 void JobMaster::TriggerSavepoint(const SavepointWish& wish, std::function<void(StatusOr<SavepointBegun>)> done) {
@@ -102,6 +109,7 @@ void JobMaster::PublishSavepoint(const CheckpointMetadata& metadata, const Savep
 }
 
 void JobMaster::OnSavepointWritten(const CheckpointMetadata& metadata, const StatusOr<uint64_t>& metadata_bytes) {
+  if (!metadata_bytes.ok()) CountUnpublished();
   Raise(SchedulerEvent::PublicationSettled{metadata.id, false});
   if (!metadata_bytes.ok()) return Raise(CoordinatorEvent::PublishFailed{metadata.id, metadata_bytes.status().ToString()});
   ++completed_;

@@ -1,5 +1,8 @@
 #include "jobmanager/job_storage.h"
 
+#include <algorithm>
+#include <set>
+
 #include "base/check.h"
 #include "base/log.h"
 #include "base/status_macros.h"
@@ -50,6 +53,7 @@ StatusOr<JobStorage::Opened> JobStorage::OpenNow(const std::string& restore_path
     case ChainAppend::kFenced: return FailedPrecondition("another leader owns the chain of the job");
     case ChainAppend::kEnded: return FailedPrecondition("the job has ended already");
     case ChainAppend::kStale:
+    case ChainAppend::kCorrupt:
     case ChainAppend::kUnknown: return chain_.last_error().WithContext("cannot claim the chain of the job");
   }
   Opened opened;
@@ -62,11 +66,16 @@ StatusOr<JobStorage::Opened> JobStorage::OpenNow(const std::string& restore_path
   return opened;
 }
 
+void JobStorage::GiveUpClaim() {
+  Enqueue([this] { claimed_.reset(); });
+}
+
 void JobStorage::Publish(const CheckpointMetadata& metadata, std::function<void(CheckpointPublication::Outcome, Status, uint64_t)> done) {
   Enqueue([this, metadata] {
     publication_ = std::make_unique<CheckpointPublication>(files_, chain_, metadata);
     publication_bytes_ = metadata.Encode().size();
     published_[metadata.id] = {metadata.id, layout_.MetadataPath(metadata.id), metadata.ReferencedFiles()};
+    unsettled_ = metadata.id;
   });
   RetryPublish(std::move(done));
 }
@@ -94,6 +103,7 @@ void JobStorage::PublishSavepoint(const CheckpointMetadata& metadata, const std:
     publication_ = std::make_unique<CheckpointPublication>(files_, chain_, *metadata.NamedIn(directory), metadata_path);
     publication_bytes_ = *written;
     published_[metadata.id] = {metadata.id, metadata_path, metadata.ReferencedFiles()};
+    unsettled_ = metadata.id;
   });
   RetryPublish(std::move(done));
 }
@@ -111,68 +121,95 @@ void JobStorage::RetryPublish(std::function<void(CheckpointPublication::Outcome,
     }
     const CheckpointPublication::Outcome outcome = publication_->TryOnce();
     // An unknown outcome keeps its place: nothing of it may be deleted meanwhile (R5).
-    if (outcome == CheckpointPublication::Outcome::kBurned || outcome == CheckpointPublication::Outcome::kFenced) {
-      published_.erase(publication_->entry().id);
-    }
+    const bool never = outcome != CheckpointPublication::Outcome::kPublished && outcome != CheckpointPublication::Outcome::kUnknown;
+    if (never) published_.erase(publication_->entry().id);
+    if (outcome != CheckpointPublication::Outcome::kUnknown) unsettled_.reset();
     loop_.Post([done, outcome, error = publication_->last_error(), bytes = publication_bytes_] { done(outcome, error, bytes); });
   });
 }
 
-void JobStorage::Prune(AttemptId running) {
-  Enqueue([this, running] { PruneNow(running); });
+void JobStorage::Prune(AttemptId running, CheckpointId first_id) {
+  Enqueue([this, running, first_id] {
+    const int64_t now_ms = clock_.MonotonicMillis();
+    Retain();
+    ReleaseClaimed();
+    if (last_prune_ms_.has_value() && now_ms - *last_prune_ms_ < options_.grace_ms) return;
+    last_prune_ms_ = now_ms;
+    if (const Status pruned = chain_.Prune(options_.retained_max); !pruned.ok()) LOG_WARN("Old chain records stay, error={}", pruned.ToString());
+    RetentionFacts facts;
+    facts.running = running;
+    facts.now_ms = now_ms;
+    facts.grace_ms = options_.grace_ms;
+    DeleteUnused(std::move(facts), first_id);
+  });
 }
 
-void JobStorage::PruneNow(AttemptId running) {
-  const int64_t now_ms = clock_.MonotonicMillis();
-  ReleaseClaimed();
-  if (last_prune_ms_ != 0 && now_ms - last_prune_ms_ < options_.grace_ms) return;
-  last_prune_ms_ = now_ms;
+void JobStorage::DeleteAllButRetained(AttemptId last) {
+  Enqueue([this, last] {
+    Retain();
+    ReleaseClaimed();
+    RetentionFacts facts;
+    facts.running = last;
+    facts.ended = true;
+    facts.now_ms = clock_.MonotonicMillis();
+    DeleteUnused(std::move(facts), {UINT64_MAX});
+  });
+}
 
-  RetentionFacts facts;
-  facts.running = running;
-  facts.now_ms = now_ms;
-  facts.grace_ms = options_.grace_ms;
-  while (published_.size() > options_.retained_max) published_.erase(published_.begin());
+// Leaves the newest in published_. What may yet fail to be published does not count as one of them.
+void JobStorage::Retain() {
+  while (published_.size() > options_.retained_max + (unsettled_.has_value() ? 1 : 0)) published_.erase(published_.begin());
+}
+
+void JobStorage::DeleteUnused(RetentionFacts facts, CheckpointId first_id) {
   for (const auto& [id, retained] : published_) facts.retained.push_back(retained);
-
-  if (const Status pruned = chain_.Prune(options_.retained_max); !pruned.ok()) LOG_WARN("Old chain records stay, error={}", pruned.ToString());
-  std::map<std::string, int64_t> still_unreferenced;
-  for (const CheckpointId id : CheckpointDirectories()) {
-    const std::string directory = layout_.CheckpointDirectory(id);
-    const StatusOr<std::vector<std::string>> files = files_.List(directory);
-    if (!files.ok()) continue;
-    if (files->empty() && !published_.contains(id) && !published_.empty() && id < published_.begin()->first) {
-      if (const Status removed = files_.RemoveDirectory(directory); !removed.ok()) LOG_WARN("Empty checkpoint directory stays, error={}", removed.ToString());
-    }
-    for (const std::string& file : *files) {
-      const std::string path = directory + "/" + file;
-      const auto known = unreferenced_since_ms_.find(path);
-      const int64_t since_ms = known != unreferenced_since_ms_.end() ? known->second : now_ms;
-      still_unreferenced[path] = since_ms;
-      facts.present.push_back({path, since_ms});
-    }
-  }
-  for (const RetainedCheckpoint& retained : facts.retained) {
-    still_unreferenced.erase(retained.metadata_path);
-    for (const std::string& file : retained.files) still_unreferenced.erase(file);
-  }
-  for (PresentFile& present : facts.present) {
-    if (!still_unreferenced.contains(present.path)) present.unreferenced_since_ms = now_ms;
-  }
+  const std::vector<Directory> directories = ListDirectories();
+  facts.present = SeenFiles(directories, facts);
+  std::set<std::string> removed;
   for (const std::string& path : DeletableFiles(layout_, facts)) {
-    const Status removed = files_.Remove(path);
-    if (removed.ok()) {
-      still_unreferenced.erase(path);
-    } else {
-      LOG_WARN("Unused checkpoint file stays, error={}", removed.ToString());
+    if (const Status status = files_.Remove(path); !status.ok()) {
+      LOG_WARN("Unused checkpoint file stays, error={}", status.ToString());
+      continue;
+    }
+    unreferenced_since_ms_.erase(path);
+    removed.insert(path);
+  }
+  const CheckpointId oldest = published_.empty() ? CheckpointId{} : published_.begin()->first;
+  for (const Directory& directory : directories) {
+    const bool empty = std::all_of(directory.files.begin(), directory.files.end(), [&](const std::string& path) { return removed.contains(path); });
+    if (!empty || published_.contains(directory.id) || directory.id >= std::max(oldest, first_id)) continue;
+    if (const Status status = files_.RemoveDirectory(layout_.CheckpointDirectory(directory.id)); !status.ok()) {
+      LOG_WARN("Empty checkpoint directory stays, error={}", status.ToString());
     }
   }
-  unreferenced_since_ms_ = std::move(still_unreferenced);
+}
+
+// Since when each file has been without a use, as far as was seen.
+std::vector<PresentFile> JobStorage::SeenFiles(const std::vector<Directory>& directories, const RetentionFacts& facts) {
+  std::set<std::string_view> used;
+  for (const RetainedCheckpoint& retained : facts.retained) {
+    used.insert(retained.metadata_path);
+    used.insert(retained.files.begin(), retained.files.end());
+  }
+  std::vector<PresentFile> present;
+  std::map<std::string, int64_t> unreferenced;
+  for (const Directory& directory : directories) {
+    for (const std::string& path : directory.files) {
+      if (used.contains(path)) continue;
+      const auto known = unreferenced_since_ms_.find(path);
+      const int64_t since_ms = known != unreferenced_since_ms_.end() ? known->second : facts.now_ms;
+      unreferenced[path] = since_ms;
+      present.push_back({path, since_ms});
+    }
+  }
+  unreferenced_since_ms_ = std::move(unreferenced);
+  return present;
 }
 
 // The claimed snapshot is the oldest one. Nothing of a later checkpoint lies in it: every job begins with a base of its own.
 void JobStorage::ReleaseClaimed() {
-  if (!claimed_.has_value() || published_.size() < options_.retained_max) return;
+  const size_t settled = published_.size() - (unsettled_.has_value() ? 1 : 0);
+  if (!claimed_.has_value() || settled < options_.retained_max) return;
   const Status deleted = DeleteSnapshot(files_, *claimed_);
   if (!deleted.ok()) {
     LOG_WARN("Claimed snapshot stays for now, error={}", deleted.ToString());
@@ -182,11 +219,11 @@ void JobStorage::ReleaseClaimed() {
   claimed_.reset();
 }
 
-void JobStorage::WriteTerminal(TerminalEntry::State state, const std::string& reason, std::function<void(bool)> done) {
+void JobStorage::WriteTerminal(TerminalEntry::State state, const std::string& reason, std::function<void(const Status&)> done) {
   TryTerminal({state, reason}, std::move(done));
 }
 
-void JobStorage::TryTerminal(TerminalEntry entry, std::function<void(bool)> done) {
+void JobStorage::TryTerminal(TerminalEntry entry, std::function<void(const Status&)> done) {
   Enqueue([this, entry = std::move(entry), done = std::move(done)] {
     const ChainAppend outcome = chain_.TryAppend(entry);
     if (outcome == ChainAppend::kUnknown) {
@@ -194,8 +231,24 @@ void JobStorage::TryTerminal(TerminalEntry entry, std::function<void(bool)> done
       loop_.PostDelayed(kRetryMs, [self = shared_from_this(), entry, done] { self->TryTerminal(entry, done); });
       return;
     }
-    loop_.Post([done, written = outcome == ChainAppend::kAppended] { done(written); });
+    Status written;
+    if (outcome != ChainAppend::kAppended) written = FailedPrecondition("another leader owns the chain of the job");
+    if (outcome == ChainAppend::kCorrupt) written = chain_.last_error().WithContext("the end of the job cannot be recorded");
+    loop_.Post([done, written] { done(written); });
   });
+}
+
+// Those whose content can be listed.
+std::vector<JobStorage::Directory> JobStorage::ListDirectories() {
+  std::vector<Directory> directories;
+  for (const CheckpointId id : CheckpointDirectories()) {
+    const std::string path = layout_.CheckpointDirectory(id);
+    const StatusOr<std::vector<std::string>> names = files_.List(path);
+    if (!names.ok()) continue;
+    Directory& directory = directories.emplace_back(Directory{id, {}});
+    for (const std::string& name : *names) directory.files.push_back(path + "/" + name);
+  }
+  return directories;
 }
 
 // Those that there are; none when they cannot be listed.
@@ -219,20 +272,6 @@ void JobStorage::DeleteCheckpoints() {
     for (const CheckpointId id : CheckpointDirectories()) {
       if (const Status removed = files_.RemoveDirectory(layout_.CheckpointDirectory(id)); !removed.ok()) {
         LOG_WARN("Checkpoint of a finished job stays, error={}", removed.ToString());
-      }
-    }
-  });
-}
-
-void JobStorage::DeleteUnpublished() {
-  Enqueue([this] {
-    for (const CheckpointId id : CheckpointDirectories()) {
-      const std::string directory = layout_.CheckpointDirectory(id);
-      const StatusOr<std::vector<std::string>> files = files_.List(directory);
-      if (!files.ok()) continue;
-      for (const std::string& file : *files) {
-        if (NameBehindTemporary(file).empty()) continue;
-        if (const Status removed = files_.Remove(directory + "/" + file); !removed.ok()) LOG_WARN("Unpublished file stays, error={}", removed.ToString());
       }
     }
   });

@@ -38,7 +38,9 @@ class JobStorage : public std::enable_shared_from_this<JobStorage> {
   // Claims the chain (R2) and loads what the job starts from. `claims`: that snapshot counts as the oldest of the job's own from
   // now on, and goes when it is beyond the retained ones; else it is never touched.
   void Open(const std::string& restore_path, bool claims, std::function<void(StatusOr<Opened>)> done);
-  // One try at publishing; call again with the same id after kUnknown (R5).
+  // The job does not start from what it wanted to claim, which stays whose it was.
+  void GiveUpClaim();
+  // One try at publishing; call again with the same id after kUnknown (R5). `error`: of all outcomes but kPublished and kFenced.
   void Publish(const CheckpointMetadata& metadata, std::function<void(CheckpointPublication::Outcome, Status error, uint64_t metadata_bytes)> done);
   void RetryPublish(std::function<void(CheckpointPublication::Outcome, Status error, uint64_t metadata_bytes)> done);
   // Where a savepoint is to lie; made, and writable.
@@ -50,14 +52,16 @@ class JobStorage : public std::enable_shared_from_this<JobStorage> {
                         std::function<void(CheckpointPublication::Outcome, Status error, uint64_t metadata_bytes)> done);
   // Removes what is left of a savepoint that failed. Best effort.
   void DiscardSavepoint(const std::string& directory);
-  // Deletes what no retained record uses any more. Best effort, at most every grace period.
-  void Prune(AttemptId running);
-  // Retries until the record is there; false when another leader owns the chain.
-  void WriteTerminal(TerminalEntry::State state, const std::string& reason, std::function<void(bool written)> done);
+  // Deletes what no retained record uses any more, nor a snapshot of `running` may still name, whose checkpoints begin with
+  // `first_id`. Best effort, at most every grace period: call it freely.
+  void Prune(AttemptId running, CheckpointId first_id);
+  // Retries until the record is there. kFailedPrecondition when another leader owns the chain, kCorruption when the chain is
+  // damaged where the record belongs (R7).
+  void WriteTerminal(TerminalEntry::State state, const std::string& reason, std::function<void(const Status& written)> done);
   // After the terminal record: removes all checkpoints of the job.
   void DeleteCheckpoints();
-  // After the terminal record, where checkpoints are kept: removes what killed processes left unpublished among them.
-  void DeleteUnpublished();
+  // After the terminal record, where checkpoints are kept: exactly the files of the retained ones stay. `last` ran last.
+  void DeleteAllButRetained(AttemptId last);
 
   std::string CheckpointPath(CheckpointId id) const { return layout_.CheckpointDirectory(id); }
 
@@ -65,10 +69,18 @@ class JobStorage : public std::enable_shared_from_this<JobStorage> {
   void Enqueue(std::function<void()> work);
   void Retry();
   StatusOr<Opened> OpenNow(const std::string& restore_path, bool claims);
-  void PruneNow(AttemptId running);
+  struct Directory {
+    CheckpointId id;
+    std::vector<std::string> files;  // Paths.
+  };
+  // Thread: strand, as all that follow. `first_id`: no directory below it is written to any more.
+  void DeleteUnused(RetentionFacts facts, CheckpointId first_id);
+  void Retain();
+  std::vector<PresentFile> SeenFiles(const std::vector<Directory>& directories, const RetentionFacts& facts);
   std::vector<CheckpointId> CheckpointDirectories();
+  std::vector<Directory> ListDirectories();
   void ReleaseClaimed();
-  void TryTerminal(TerminalEntry entry, std::function<void(bool)> done);
+  void TryTerminal(TerminalEntry entry, std::function<void(const Status&)> done);
 
   const Options options_;
   FileSystem& files_;
@@ -86,8 +98,9 @@ class JobStorage : public std::enable_shared_from_this<JobStorage> {
   Status savepoint_failure_;              // Of the one that is being published: it cannot be.
   std::optional<LoadedCheckpoint> claimed_;  // Until it is deleted.
   std::map<CheckpointId, RetainedCheckpoint> published_;  // Of this leader.
+  std::optional<CheckpointId> unsettled_;  // Stands in published_ too, though its publication may yet fail.
   std::map<std::string, int64_t> unreferenced_since_ms_;
-  int64_t last_prune_ms_ = 0;
+  std::optional<int64_t> last_prune_ms_;
 };
 
 }  // namespace weir

@@ -57,7 +57,9 @@ int main(int argc, char** argv) {
 
   weir::StatusOr<std::unique_ptr<weir::JobManager>> manager = weir::JobManager::Start(*configuration);
   if (!manager.ok()) return Fail(manager.status());
-  std::printf("JobManager listens on %s (rpc), metrics on http://%s/metrics\n", (*manager)->rpc_address().c_str(), (*manager)->metrics_address().c_str());
+  const std::string metrics = (*manager)->metrics_address();
+  std::printf("JobManager listens on %s (rpc), %s\n", (*manager)->rpc_address().c_str(),
+              metrics.empty() ? "metrics are not shown: no port is free" : ("metrics on http://" + metrics + "/metrics").c_str());
   std::fflush(stdout);
   int signal = 0;
   sigwait(&signals, &signal);

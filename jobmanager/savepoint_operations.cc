@@ -42,10 +42,14 @@ void SavepointOperations::OnJobStatus(JobStatus status, const Status& cause) {
   if (status == JobStatus::kRunning) return;
   std::deque<uint64_t> numbers;
   for (const Operation& operation : operations_) {
-    if (operation.complete && !operation.ended) numbers.push_back(operation.number);
+    if ((operation.complete || status == JobStatus::kSuspended) && !operation.ended) numbers.push_back(operation.number);
   }
   for (const uint64_t number : numbers) {
     Operation& operation = *FindOpen(number);
+    if (!operation.complete) {  // Nobody will say any more.
+      End(operation, FailedPrecondition("another leader owns the job: it is not known here what became of savepoint " + operation.directory));
+      continue;
+    }
     const std::string what =
         status == JobStatus::kRestarting ? "so that it goes on from there" : "so that not all of its effects may be committed: start a job from it";
     End(operation, status == JobStatus::kFinished

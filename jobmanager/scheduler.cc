@@ -220,6 +220,21 @@ void Scheduler::On(const SchedulerEvent::TaskChanged& event, Actions& actions) {
   OnTaskProgress(actions);
 }
 
+// A task that said there that it runs, and is not there any more though it never ended: its end got lost.
+void Scheduler::On(const SchedulerEvent::TasksReported& event, Actions& actions) {
+  if (event.attempt != attempt_ || (phase_ != Phase::kDeploying && phase_ != Phase::kRunning)) return;
+  const std::set<SubtaskId> there(event.running.begin(), event.running.end());
+  for (const TaskPlacement& placement : placements_) {
+    const TaskStatus status = StatusOf(placement.subtask);
+    const bool should_be_there = status == TaskStatus::kRunning || status == TaskStatus::kDrained;
+    if (placement.slot.task_manager != event.task_manager || !should_be_there || there.contains(placement.subtask)) continue;
+    return Fail(Unavailable("TaskManager " + event.task_manager + " no longer has a task that was running there, vertex=" +
+                            graph_.vertices[placement.subtask.vertex.value].name + ", subtask=" + std::to_string(placement.subtask.subtask) +
+                            ", attempt=" + attempt_.ToString()),
+                event.jitter, actions);
+  }
+}
+
 // The job follows when its last task starts to run or finishes.
 void Scheduler::OnTaskProgress(Actions& actions) {
   SchedulerAction::StartCheckpointing start{attempt_, {}, {}};
@@ -289,15 +304,34 @@ void Scheduler::On(const SchedulerEvent::TerminalWritten&, Actions& actions) {
     return;
   }
   MoveTo(Phase::kEnded, actions, cause_);
-  for (const auto& [task_manager, state] : workers_) actions.push_back(SchedulerAction::StopWorker{task_manager});
-  workers_.clear();
-  actions.push_back(SchedulerAction::ReleaseSlots{});
+  LetGo(actions);
   actions.push_back(SchedulerAction::JobEnded{ending_status_});
 }
 
+// However the job has ended: nobody can rely on it.
+void Scheduler::On(const SchedulerEvent::TerminalImpossible& event, Actions& actions) {
+  if (phase_ != Phase::kWritingTerminal) {
+    Ignore(SchedulerVerdict::kNotExpected, actions);
+    return;
+  }
+  cause_ = event.reason;
+  ending_status_ = JobStatus::kFailed;
+  MoveTo(Phase::kEnded, actions, cause_);
+  LetGo(actions);
+  actions.push_back(SchedulerAction::JobEnded{.status = ending_status_, .recorded = false});
+}
+
+// R3: the job is somebody else's. Workers that know the other leader's epoch ignore ours.
 void Scheduler::On(const SchedulerEvent::LeadershipLost&, Actions& actions) {
   StopCheckpointing(actions);
   MoveTo(Phase::kSuspended, actions);
+  LetGo(actions);
+}
+
+void Scheduler::LetGo(Actions& actions) {
+  for (const auto& [task_manager, state] : workers_) actions.push_back(SchedulerAction::StopWorker{task_manager});
+  workers_.clear();
+  actions.push_back(SchedulerAction::ReleaseSlots{});
 }
 
 void Scheduler::On(const SchedulerEvent::Tick& event, Actions& actions) {

@@ -22,7 +22,7 @@ namespace weir {
 //            kRestartPause <--- kRestartCancelling
 //
 //   any of these -> kEnding (finished, cancelled, failed for good) -> kWritingTerminal -> kEnded
-//   any but kEnded -> kSuspended (leadership lost)
+//   any but kEnded -> kSuspended (leadership lost: workers and slots are let go, nothing else follows)
 //
 // The whole job restarts: tasks on surviving workers are cancelled, the workers kept. Each deployment is an attempt of its own
 // (R9). kRestartPause and kEnding last at least until no publication is in flight (R10).
@@ -75,12 +75,14 @@ class Scheduler {
   void On(const SchedulerEvent::TasksCancelled& event, Actions& actions);
   void On(const SchedulerEvent::TaskManagerLost& event, Actions& actions);
   void On(const SchedulerEvent::TaskChanged& event, Actions& actions);
+  void On(const SchedulerEvent::TasksReported& event, Actions& actions);
   void On(const SchedulerEvent::CheckpointingFailed& event, Actions& actions);
   void On(const SchedulerEvent::PublicationStarted& event, Actions& actions);
   void On(const SchedulerEvent::PublicationSettled& event, Actions& actions);
   void On(const SchedulerEvent::CancelRequested& event, Actions& actions);
   void On(const SchedulerEvent::FatalFailure& event, Actions& actions);
   void On(const SchedulerEvent::TerminalWritten& event, Actions& actions);
+  void On(const SchedulerEvent::TerminalImpossible& event, Actions& actions);
   void On(const SchedulerEvent::LeadershipLost& event, Actions& actions);
   void On(const SchedulerEvent::Tick& event, Actions& actions);
 
@@ -100,6 +102,7 @@ class Scheduler {
   void StopCheckpointing(Actions& actions);
   void ContinueWhenQuiet(Actions& actions);
   void OnDeadline(double jitter, Actions& actions);
+  void LetGo(Actions& actions);
 
   const JobGraph graph_;
   const LeaderEpoch epoch_;

@@ -52,6 +52,14 @@ struct SchedulerEvent {
     Status failure;  // Of kFailed.
     double jitter = 0.5;
   };
+  // A TaskManager's full report (R29): which tasks of the attempt it has, none when it has no worker of the job. It comes behind
+  // everything that the TaskManager said before.
+  struct TasksReported {
+    AttemptId attempt;
+    std::string task_manager;
+    std::vector<SubtaskId> running;
+    double jitter = 0.5;
+  };
   // The checkpoint coordinator gave the attempt up.
   struct CheckpointingFailed {
     AttemptId attempt;
@@ -73,14 +81,18 @@ struct SchedulerEvent {
     Status reason;
   };
   struct TerminalWritten {};  // The chain has the terminal record (R8).
+  // It never will: the chain is damaged where it belongs (R7).
+  struct TerminalImpossible {
+    Status reason;
+  };
   struct LeadershipLost {};   // R3
   struct Tick {
     double jitter = 0.5;
   };
 
-  using Any = std::variant<Submitted, SlotsGranted, WorkerReady, WorkerFailed, TasksCancelled, TaskManagerLost, TaskChanged,
+  using Any = std::variant<Submitted, SlotsGranted, WorkerReady, WorkerFailed, TasksCancelled, TaskManagerLost, TaskChanged, TasksReported,
                            CheckpointingFailed, PublicationStarted, PublicationSettled, CancelRequested, FatalFailure,
-                           TerminalWritten, LeadershipLost, Tick>;
+                           TerminalWritten, TerminalImpossible, LeadershipLost, Tick>;
 };
 
 // Why a message changed nothing.
@@ -135,13 +147,14 @@ struct SchedulerAction {
     JobStatus status = JobStatus::kCreated;
     Status cause;  // Ok unless a failure led here.
   };
-  // Into the chain, before anything is cleaned up; answered by TerminalWritten.
+  // Into the chain, before anything is cleaned up; answered by TerminalWritten, TerminalImpossible or LeadershipLost.
   struct WriteTerminal {
     JobStatus status = JobStatus::kFinished;
     std::string reason;
   };
   struct JobEnded {
     JobStatus status = JobStatus::kFinished;
+    bool recorded = true;  // In the chain; else nothing of the job may be deleted (R4).
   };
   struct MessageIgnored {
     SchedulerVerdict verdict = SchedulerVerdict::kStaleAttempt;

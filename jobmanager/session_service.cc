@@ -68,10 +68,10 @@ class SessionService::Stream final : public grpc::ServerBidiReactor<proto::TaskM
   bool finishing_ = false;                      // Guarded by mutex_.
 };
 
-// Streams one artifact; lives until OnDone.
+// Streams one artifact, and looks at its content once more: a disk forgets. Lives until OnDone.
 class SessionService::Download final : public grpc::ServerWriteReactor<proto::ArtifactChunk> {
  public:
-  explicit Download(const std::string& path) : file_(path, std::ios::binary) { NextChunk(); }
+  Download(ArtifactStore& artifacts, const std::string& hash) : artifacts_(artifacts), hash_(hash), file_(artifacts.PathOf(hash), std::ios::binary) { NextChunk(); }
   void OnWriteDone(bool ok) override {
     if (ok) {
       NextChunk();
@@ -87,15 +87,25 @@ class SessionService::Download final : public grpc::ServerWriteReactor<proto::Ar
     data.resize(kChunkBytes);
     file_.read(data.data(), static_cast<std::streamsize>(data.size()));
     data.resize(static_cast<size_t>(file_.gcount()));
-    if (data.empty()) return Finish(file_.eof() ? grpc::Status::OK : grpc::Status(grpc::StatusCode::UNAVAILABLE, "artifact cannot be read"));
+    if (data.empty()) return Finish(End());
+    hasher_.Update(data);
     StartWrite(&chunk_);
   }
+  grpc::Status End() {
+    if (!file_.eof()) return {grpc::StatusCode::UNAVAILABLE, "artifact cannot be read"};
+    if (hasher_.FinishHex() == hash_) return grpc::Status::OK;
+    artifacts_.RemoveIfDamaged(hash_);
+    return {grpc::StatusCode::DATA_LOSS, "artifact was damaged on the JobManager's disk, submit its job again, hash=" + hash_};
+  }
 
+  ArtifactStore& artifacts_;
+  const std::string hash_;
   std::ifstream file_;
+  ContentHasher hasher_;
   proto::ArtifactChunk chunk_;
 };
 
-SessionService::SessionService(SessionReceiver& receiver, const ArtifactStore& artifacts) : receiver_(receiver), artifacts_(artifacts) {}
+SessionService::SessionService(SessionReceiver& receiver, ArtifactStore& artifacts) : receiver_(receiver), artifacts_(artifacts) {}
 
 SessionService::~SessionService() = default;
 
@@ -129,7 +139,7 @@ grpc::ServerWriteReactor<proto::ArtifactChunk>* SessionService::DownloadArtifact
     void OnDone() override { delete this; }
   };
   if (!artifacts_.Has(request->hash())) return new Refusal();
-  return new Download(artifacts_.PathOf(request->hash()));
+  return new Download(artifacts_, request->hash());
 }
 
 }  // namespace weir

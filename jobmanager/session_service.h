@@ -26,7 +26,7 @@ class SessionReceiver {
 // Thread-safe.
 class SessionService final : public proto::SessionService::CallbackService {
  public:
-  SessionService(SessionReceiver& receiver, const ArtifactStore& artifacts);
+  SessionService(SessionReceiver& receiver, ArtifactStore& artifacts);
   ~SessionService() override;
 
   // Queues a command; dropped when the session is closed. A session whose peer does not read is closed when
@@ -45,7 +45,7 @@ class SessionService final : public proto::SessionService::CallbackService {
   class Download;
 
   SessionReceiver& receiver_;
-  const ArtifactStore& artifacts_;
+  ArtifactStore& artifacts_;
   std::mutex mutex_;
   std::map<SessionId, Stream*> streams_;  // Guarded by mutex_. Streams own themselves, until OnDone.
   SessionId next_session_ = 1;            // Guarded by mutex_.

@@ -51,10 +51,10 @@ Status Chain::Adopt(const std::string& bytes) {
   if (!record.ok()) return record.status().WithContext(layout_.ChainRecordPath(slot));
   const bool parent_known = !records_.empty();
   if (record->slot != slot || (parent_known && record->parent_checksum != head_checksum_)) {
-    return Corruption("chain record does not follow its parent, slot=" + std::to_string(slot.value));
+    return Corruption("chain record does not follow its parent, path=" + layout_.ChainRecordPath(slot));
   }
   if (parent_known && record->epoch < records_.back().epoch) {
-    return Corruption("epochs decrease along the chain, slot=" + std::to_string(slot.value));
+    return Corruption("epochs decrease along the chain, path=" + layout_.ChainRecordPath(slot));
   }
   records_.push_back(std::move(*record));
   head_ = slot;
@@ -140,10 +140,9 @@ ChainAppend Chain::TryAppendAtHead(const ChainEntry& entry) {
       return ChainAppend::kAppended;
     }
     case ExclusiveWrite::kExistsOther:
+      in_doubt_.reset();  // Ours is not there, and never will be: the slot is taken.
       last_error_ = Adopt(result.existing);
-      if (!last_error_.ok()) return ChainAppend::kUnknown;
-      in_doubt_.reset();
-      return ChainAppend::kFenced;
+      return last_error_.ok() ? ChainAppend::kFenced : ChainAppend::kCorrupt;
     case ExclusiveWrite::kUnknown:
       last_error_ = std::move(result.error);
       return ChainAppend::kUnknown;
@@ -211,6 +210,7 @@ CheckpointPublication::Outcome CheckpointPublication::TryOnce() {
     case ChainAppend::kEnded:
     case ChainAppend::kStale: return Outcome::kFenced;
     case ChainAppend::kUnknown: last_error_ = chain_.last_error(); return Outcome::kUnknown;
+    case ChainAppend::kCorrupt: last_error_ = chain_.last_error(); return Outcome::kCorrupt;
   }
   return Outcome::kUnknown;
 }

@@ -20,7 +20,8 @@ enum class ChainAppend : uint8_t {
   kFenced,   // A record of a higher epoch is there: stop leading at once (R3).
   kEnded,    // The chain has a terminal record of an earlier life.
   kStale,    // What this view knows as the head has been pruned since: Load again.
-  kUnknown,  // I/O failed; it may have happened. last_error() of kCorruption: stop (R7).
+  kUnknown,  // I/O failed; it may have happened.
+  kCorrupt,  // What lies in the slot is no record, or does not follow its parent: stop (R7). last_error() names the path.
 };
 
 // Records are deleted by whole blocks of so many slots, after a marker for the block was created (docs/formats.md).
@@ -48,7 +49,7 @@ class Chain {
   LeaderEpoch newest_epoch() const;
   std::optional<CheckpointEntry> NewestCheckpoint() const;
   std::optional<TerminalEntry> Terminal() const;
-  const Status& last_error() const { return last_error_; }  // Of the last kUnknown.
+  const Status& last_error() const { return last_error_; }  // Of the last kUnknown or kCorrupt.
   const CheckpointLayout& layout() const { return layout_; }
 
   // Deletes blocks of records that recovery no longer needs when the newest `retained_max` checkpoints are kept. May be
@@ -83,6 +84,7 @@ class CheckpointPublication {
     kBurned,     // Other content lies under its _metadata: the id is lost, the checkpoint failed.
     kFenced,     // Another leader owns the chain.
     kUnknown,    // Try again; nothing may be deleted meanwhile.
+    kCorrupt,    // The chain is damaged where the record belongs: the job cannot go on (R7). There is no record of it.
   };
 
   // `file_system` and `chain` must outlive it.

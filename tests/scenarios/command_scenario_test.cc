@@ -201,8 +201,25 @@ TEST_F(CommandMessageTest, APortInUseIsOneLineWithAddressPortAndReason) {
   const std::string reason = "cannot listen on 127.0.0.1:" + port + ": Address already in use\n";
   ExpectRefusesToStart("weir-jobmanager", folder, {"jobmanager.bind-host=127.0.0.1", "jobmanager.rpc.port=" + port, "metrics.reporter.prom.port=0"},
                        "weir-jobmanager: UNAVAILABLE: jobmanager.rpc.port: " + reason);
-  ExpectRefusesToStart("weir-jobmanager", folder, {"jobmanager.bind-host=127.0.0.1", "jobmanager.rpc.port=0", "metrics.reporter.prom.port=" + port},
-                       "weir-jobmanager: UNAVAILABLE: metrics: no metrics port is free: " + reason);
+}
+
+TEST_F(CommandMessageTest, AMetricsPortInUseCostsTheMetricsOnly) {
+  const std::string taken = cluster_->job_manager_address();
+  const std::string folder = cluster_->NewDirectory("daemon");
+  ProcessOptions options;
+  options.command = {ProgramPath("weir-jobmanager"), "-D", "io.tmp.dirs=" + folder, "-D", "execution.checkpointing.dir=" + folder + "/checkpoints",
+                     "-D", "jobmanager.bind-host=127.0.0.1", "-D", "jobmanager.rpc.port=0", "-D",
+                     "metrics.reporter.prom.port=" + taken.substr(taken.rfind(':') + 1)};
+  StatusOr<std::unique_ptr<Process>> process = Process::Start(options);
+  ASSERT_TRUE(process.ok()) << process.status().ToString();
+  const StatusOr<std::string> line = (*process)->WaitForLine("JobManager listens on ", kStartTimeout);
+  ASSERT_TRUE(line.ok()) << line.status().ToString();
+  EXPECT_SAYS(*line, "metrics are not shown: no port is free");
+  EXPECT_SAYS((*process)->error(), "cannot listen on " + taken + ": Address already in use");
+  (*process)->Signal(SIGTERM);
+  const StatusOr<int> end = (*process)->WaitForExit(kStartTimeout);
+  ASSERT_TRUE(end.ok()) << end.status().ToString();
+  EXPECT_TRUE(WIFEXITED(*end) && WEXITSTATUS(*end) == 0) << DescribeEnd(*end);
 }
 
 }  // namespace

@@ -259,6 +259,19 @@ TEST_F(SavepointScenarioTest, ClaimedIsDeletedByTheJobOnceItNeedsItNoMore) {
   EXPECT_EQ(EveryRowOnce(output_), "");
 }
 
+TEST_F(SavepointScenarioTest, R18TheCheckpointOfARunningJobIsNotClaimed) {
+  const std::string id = Start("scenario_running_count", 2);
+  const StatusOr<JobStatus> status = cluster_->Info(id);
+  ASSERT_TRUE(status.ok()) << status.status().ToString();
+  const std::string path = status->checkpoint_latest_path;
+  const std::string said = Refused("run", Arguments("scenario_running_count", 1, cluster_->NewDirectory("other"), {"-s", path, "--claim-mode", "claim"}));
+  EXPECT_SAYS(said, "job " + id + " has not ended");
+  EXPECT_SAYS(said, path);
+  Go();
+  ExpectEnd(id, "FINISHED");
+  EXPECT_EQ(EveryRowOnce(output_), "");
+}
+
 TEST_F(SavepointScenarioTest, ASavepointThatCannotBeWrittenLeavesTheJobAlone) {
   const std::string id = Start("scenario_running_count", 2);
   const std::string file = cluster_->NewDirectory("blocked") + "/file";

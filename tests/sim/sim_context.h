@@ -74,6 +74,7 @@ struct SimContext {
   bool faults = true;             // While set, messages and storage misbehave.
   uint32_t storage_fault_per_mille = 0;
   int64_t now_ms = 1'000;
+  bool chain_damaged = false;     // Somebody wrote something else where the next record belongs.
   CheckpointId published;         // Highest one so far.
   uint32_t savepoints_left = 0;   // That somebody will ask for.
   uint64_t savepoint_count = 0;   // Asked for so far: numbers and directories.

@@ -52,9 +52,16 @@ void SimJobManager::StepFiles() {
 
 void SimJobManager::StepLoading() {
   const Status status = chain_.Load();
-  if (status.code() == StatusCode::kCorruption) context_.Violate("R7: " + status.ToString());
+  if (status.code() == StatusCode::kCorruption) return EndDamaged(status);
   if (!status.ok()) return;
   phase_ = Phase::kTakingOver;
+}
+
+// R7: stops and says so. A chain that nobody has damaged is never found damaged.
+void SimJobManager::EndDamaged(const Status& status) {
+  if (!context_.chain_damaged) return context_.Violate("R7: " + status.ToString());
+  phase_ = Phase::kEnded;
+  ended_ = JobStatus::kFailed;
 }
 
 void SimJobManager::StepTakingOver() {
@@ -66,6 +73,7 @@ void SimJobManager::StepTakingOver() {
       ended_ = chain_.Terminal()->state == TerminalEntry::State::kFinished ? JobStatus::kFinished : JobStatus::kFailed;
       return;
     case ChainAppend::kStale: phase_ = Phase::kLoading; return;
+    case ChainAppend::kCorrupt: return EndDamaged(chain_.last_error());
     case ChainAppend::kUnknown: return;
   }
 }
@@ -116,6 +124,15 @@ void SimJobManager::StepPublication() {
   switch (publication_->TryOnce()) {
     case CheckpointPublication::Outcome::kUnknown: return ToCoordinator(CoordinatorEvent::PublishUnknown{id});
     case CheckpointPublication::Outcome::kFenced: return Depose();
+    case CheckpointPublication::Outcome::kCorrupt: {
+      const Status error = publication_->last_error();
+      if (!context_.chain_damaged) context_.Violate("R7: " + error.ToString());
+      publication_.reset();
+      publishing_.reset();
+      ToScheduler(SchedulerEvent::FatalFailure{error});
+      ToCoordinator(CoordinatorEvent::PublishFailed{.id = id, .reason = error.ToString()});
+      return ToScheduler(SchedulerEvent::PublicationSettled{.id = id, .published = false});
+    }
     case CheckpointPublication::Outcome::kBurned:
       publication_.reset();
       publishing_.reset();
@@ -203,6 +220,10 @@ void SimJobManager::StepTerminal() {
       terminal_.reset();
       return ToScheduler(SchedulerEvent::TerminalWritten{});
     case ChainAppend::kUnknown: return;
+    case ChainAppend::kCorrupt:
+      if (!context_.chain_damaged) context_.Violate("R7: " + chain_.last_error().ToString());
+      terminal_.reset();
+      return ToScheduler(SchedulerEvent::TerminalImpossible{chain_.last_error()});
     case ChainAppend::kFenced:
     case ChainAppend::kStale:
     case ChainAppend::kEnded: return Depose();
@@ -298,6 +319,7 @@ void SimJobManager::Do(const SchedulerAction::StopWorker& action) { Send(action.
 void SimJobManager::Do(const SchedulerAction::KillWorker& action) { Send(action.task_manager, KillCommand{action.attempt}); }
 
 void SimJobManager::Do(const SchedulerAction::StartCheckpointing& action) {
+  DeleteUnused(false);  // What the attempt before it left.
   ToCoordinator(CoordinatorEvent::AttemptStarted{.attempt = action.attempt, .last_id = highest_known_, .wall_offset_ms = 0,
                                                  .finished = action.finished, .drained = action.drained});
 }
@@ -313,6 +335,8 @@ void SimJobManager::Do(const SchedulerAction::WriteTerminal& action) {
                             .reason = action.reason};
 }
 void SimJobManager::Do(const SchedulerAction::JobEnded& action) {
+  if (action.recorded) DeleteUnused(true);
+  if (!action.recorded && !context_.chain_damaged) context_.Violate("R4: the job ended without a terminal record");
   phase_ = Phase::kEnded;
   ended_ = action.status;
 }
@@ -364,12 +388,19 @@ void SimJobManager::Do(const CoordinatorAction::NotifyComplete& action) {
 void SimJobManager::Do(const CoordinatorAction::NotifyAborted& action) {
   context_.Trace("abort " + std::to_string(action.id.value) + " " + std::string(CheckpointFailureName(action.failure)));
   SendToAll(NotifyCommand{.attempt = action.attempt, .id = action.id, .completed = false, .stops = stops_.contains(action.id)});
+  DeleteUnused(false);
+}
+
+void SimJobManager::Do(const CoordinatorAction::ReleaseOlder& action) {
+  std::erase_if(completed_, [&](const CheckpointMetadata& metadata) { return metadata.id < action.oldest_retained; });
+  DeleteUnused(false);
+  static_cast<void>(chain_.Prune(context_.graph.checkpoint.retained_max).ok());  // Else with the next release.
 }
 
 // R18, without a grace period: whatever may go, goes.
-void SimJobManager::Do(const CoordinatorAction::ReleaseOlder& action) {
-  std::erase_if(completed_, [&](const CheckpointMetadata& metadata) { return metadata.id < action.oldest_retained; });
+void SimJobManager::DeleteUnused(bool ended) {
   RetentionFacts facts;
+  facts.ended = ended;
   for (const CheckpointMetadata& metadata : completed_) {
     facts.retained.push_back({.id = metadata.id, .metadata_path = context_.layout.MetadataPath(metadata.id), .files = metadata.ReferencedFiles()});
   }
@@ -377,7 +408,6 @@ void SimJobManager::Do(const CoordinatorAction::ReleaseOlder& action) {
   facts.running = scheduler_.attempt();
   facts.now_ms = context_.now_ms;
   for (const std::string& path : DeletableFiles(context_.layout, facts)) static_cast<void>(context_.files.Remove(path).ok());
-  static_cast<void>(chain_.Prune(context_.graph.checkpoint.retained_max).ok());  // Else with the next release.
 }
 
 void SimJobManager::Do(const CoordinatorAction::FailAttempt& action) {

@@ -50,6 +50,8 @@ class SimJobManager {
   void StepTerminal();
   void Lead(std::optional<CheckpointId> restored);
   void Depose();
+  void EndDamaged(const Status& status);
+  void DeleteUnused(bool ended);
 
   void ToScheduler(const SchedulerEvent::Any& event);
   void ToCoordinator(const CoordinatorEvent::Any& event);

@@ -29,6 +29,7 @@ SimWorld::SimWorld(uint64_t seed, const Mutations& mutations, bool verbose) : co
     task_managers_.push_back(std::make_unique<SimTaskManager>(context_, nets_, "tm-" + std::to_string(i), slots));
   }
   faults_left_ = context_.random.Below(14);
+  if (context_.random.Chance(30)) damage_at_step_ = context_.random.Below(kFaultStepsMax);
   NewLeader();
 }
 
@@ -67,9 +68,12 @@ SimResult SimWorld::Run() {
     if (result.steps > kFaultStepsMax || faults_left_ == 0) {
       if (result.steps > kFaultStepsMax / 2) context_.faults = false;
     }
+    if (result.steps == damage_at_step_) DamageChain();
     Step();
     const std::optional<JobStatus> ended = leaders_.back()->ended();
     if (!ended.has_value()) continue;
+    // R7: it has said so, which is all that can be asked of it.
+    if (*ended == JobStatus::kFailed && context_.chain_damaged) break;
     if (*ended != JobStatus::kFinished) context_.Violate("the job ended as " + std::string(JobStatusName(*ended)));
     if (const std::optional<std::string> savepoint = leaders_.back()->StoppedWith(); savepoint.has_value() && !context_.violation.has_value()) {
       ++result.stops;
@@ -120,6 +124,19 @@ void SimWorld::AdvanceTime(bool jump) {
     if (jump && leader->NextTimer().has_value()) context_.now_ms = std::max(context_.now_ms, *leader->NextTimer());
     leader->StepClock();
   }
+}
+
+// Behind the newest record, whoever may be about to write there.
+void SimWorld::DamageChain() {
+  const std::string prefix = context_.layout.ChainDirectory() + "/";
+  ChainSlot newest;
+  for (const auto& [path, content] : context_.files.files()) {
+    if (!path.starts_with(prefix) || path.starts_with(prefix + "pruned/")) continue;
+    newest.value = std::max<uint64_t>(newest.value, std::stoull(path.substr(prefix.size())));
+  }
+  context_.chain_damaged = true;
+  context_.files.files()[context_.layout.ChainRecordPath({newest.value + 1})] = "damaged";
+  context_.Trace("chain damaged behind record " + std::to_string(newest.value));
 }
 
 size_t SimWorld::PickIndex(size_t count) {

@@ -35,6 +35,7 @@ class SimWorld {
   void InjectFault();
   void BreakSession(SimTaskManager& task_manager);
   void ConnectSomebody();
+  void DamageChain();
   void NewLeader();
   void StartNextJob(const std::string& savepoint);
   SimJobManager* LeaderOf(const SimTaskManager& task_manager);
@@ -48,6 +49,7 @@ class SimWorld {
   std::vector<std::unique_ptr<SimJobManager>> leaders_;  // That live; the last one is the newest.
   uint64_t next_epoch_ = 1;
   uint64_t faults_left_ = 0;
+  uint64_t damage_at_step_ = 0;  // 0: never.
   uint64_t faults_done_ = 0;
 };
 

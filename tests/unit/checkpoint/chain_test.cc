@@ -66,6 +66,22 @@ TEST_F(ChainTest, R2ATakeoverAdoptsTheOldLeadersLastRecord) {
   EXPECT_EQ(new_leader.NewestCheckpoint()->id, CheckpointId{1});
 }
 
+// What lies there is neither ours nor a record: another try finds the same.
+TEST_F(ChainTest, R7ADamagedRecordInTheSlotIsAnOutcomeOfItsOwnAndNamesItsPath) {
+  const std::string foreign = ChainRecord{.slot = {2}, .epoch = {1}, .parent_checksum = 1, .entry = TakeoverEntry{}}.Encode();
+  for (const std::string& content : {std::string("damaged"), std::string(), foreign}) {
+    Chain chain = Lead(1);
+    fs_.files()[layout_.ChainRecordPath({2})] = content;
+    CheckpointPublication publication(fs_, chain, Metadata(1, 1));
+    EXPECT_EQ(publication.TryOnce(), Outcome::kCorrupt);
+    EXPECT_EQ(publication.last_error().code(), StatusCode::kCorruption);
+    EXPECT_NE(publication.last_error().message().find(layout_.ChainRecordPath({2})), std::string::npos) << publication.last_error().ToString();
+    EXPECT_EQ(chain.TryAppend(TerminalEntry{.state = TerminalEntry::State::kFailed, .reason = "why"}), ChainAppend::kCorrupt);
+    EXPECT_EQ(fs_.files()[layout_.ChainRecordPath({2})], content);
+    fs_.files().clear();
+  }
+}
+
 TEST_F(ChainTest, R3ALowerEpochCannotTakeOver) {
   Lead(5);
   Chain late(fs_, layout_, {4});

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <future>
+#include <set>
 
 #include "tests/unit/testing/memory_file_system.h"
 
@@ -53,6 +54,18 @@ class JobStorageTest : public ::testing::Test {
     files_.files()[path] = "half a file";
     return path;
   }
+  std::string LeaveFile(uint64_t checkpoint, AttemptId attempt) {
+    std::string path = CheckpointLayout("/checkpoints", job_).StateFilePath({{checkpoint}, attempt, {}, 0, 0});
+    files_.files()[path] = "a file";
+    return path;
+  }
+  std::set<std::string> CheckpointFiles() {
+    std::set<std::string> paths;
+    for (const auto& [path, content] : files_.files()) {
+      if (path.find("/chk-") != std::string::npos) paths.insert(path);
+    }
+    return paths;
+  }
   // All storage work that was begun is done after it.
   void Settle() {
     std::promise<void> settled;
@@ -69,16 +82,63 @@ TEST_F(JobStorageTest, R18UnpublishedFilesOfAttemptsThatAreOverAreDeleted) {
   const std::string old = LeaveUnpublished(3, {LeaderEpoch{1}, 0});
   const std::string running = LeaveUnpublished(3, {LeaderEpoch{1}, 1});
   Settle();
-  OnLoop([&] { storage_->Prune({LeaderEpoch{1}, 1}); });
+  OnLoop([&] { storage_->Prune({LeaderEpoch{1}, 1}, {4}); });
   Settle();
   EXPECT_FALSE(files_.files().contains(old));
   EXPECT_TRUE(files_.files().contains(running));
-  const std::string published = CheckpointLayout("/checkpoints", job_).StateFilePath({{3}, {LeaderEpoch{1}, 1}, {}, 0, 0});
-  files_.files()[published] = "kept";
-  OnLoop([&] { storage_->DeleteUnpublished(); });
+}
+
+TEST_F(JobStorageTest, R18WithoutAnyCompletedCheckpointFilesOfEarlierAttemptsGoAllTheSame) {
   Settle();
-  EXPECT_FALSE(files_.files().contains(running));
-  EXPECT_TRUE(files_.files().contains(published));
+  const std::string old = LeaveFile(1, {LeaderEpoch{1}, 1});
+  const std::string running = LeaveFile(2, {LeaderEpoch{1}, 2});
+  OnLoop([&] { storage_->Prune({LeaderEpoch{1}, 2}, {2}); });
+  Settle();
+  EXPECT_FALSE(files_.files().contains(old));
+  EXPECT_TRUE(files_.files().contains(running));
+}
+
+TEST_F(JobStorageTest, R18OfAJobThatHasEndedExactlyTheFilesOfItsRetainedCheckpointsStay) {
+  const AttemptId attempt{LeaderEpoch{1}, 1};
+  const std::string base = LeaveFile(1, attempt);
+  const std::string used = LeaveFile(3, attempt);
+  const CheckpointLayout layout("/checkpoints", job_);
+  std::promise<void> published;
+  OnLoop([&] {
+    storage_->Open("", false, [](const StatusOr<JobStorage::Opened>&) {});
+    CheckpointMetadata own;
+    own.job_id = job_;
+    own.id = {3};
+    own.attempt = attempt;
+    OperatorSubtaskState& state = own.vertices.emplace_back().subtasks.emplace_back().snapshot.operators.emplace_back();
+    for (const std::string& file : {base, used}) state.keyed.push_back({.key_groups = {}, .bytes = {.path = file, .inline_bytes = {}, .size_bytes = 1, .checksum = 1}});
+    storage_->Publish(own, [&](CheckpointPublication::Outcome outcome, const Status&, uint64_t) {
+      EXPECT_EQ(outcome, CheckpointPublication::Outcome::kPublished);
+      published.set_value();
+    });
+  });
+  published.get_future().wait();
+  const std::set<std::string> kept = {base, used, layout.MetadataPath({3})};
+  LeaveFile(2, attempt);
+  LeaveFile(4, attempt);  // Of a checkpoint that was aborted, or pending at the end.
+  LeaveUnpublished(4, attempt);
+  OnLoop([&] { storage_->Prune(attempt, {1}); });
+  Settle();
+  EXPECT_EQ(CheckpointFiles().size(), 5u);  // A later snapshot could name what lies in 4.
+  OnLoop([&] { storage_->DeleteAllButRetained(attempt); });
+  Settle();
+  EXPECT_EQ(CheckpointFiles(), kept);
+}
+
+TEST_F(JobStorageTest, R7AChainThatIsDamagedWhereTheTerminalRecordBelongsIsNotWrittenToForEver) {
+  Settle();
+  const CheckpointLayout layout("/checkpoints", job_);
+  files_.files()[layout.ChainRecordPath({2})] = "damaged";
+  std::promise<Status> answer;
+  OnLoop([&] { storage_->WriteTerminal(TerminalEntry::State::kFailed, "why", [&](const Status& written) { answer.set_value(written); }); });
+  const Status written = answer.get_future().get();
+  EXPECT_EQ(written.code(), StatusCode::kCorruption);
+  EXPECT_NE(written.message().find(layout.ChainRecordPath({2})), std::string::npos) << written.ToString();
 }
 
 // A savepoint of another job, without files but its metadata.
@@ -102,7 +162,7 @@ TEST_F(JobStorageTest, R18OnlyAClaimedSnapshotIsDeletedAndNotBeforeOwnCheckpoint
       });
     });
     opened.get_future().wait();
-    OnLoop([&] { storage_->Prune({LeaderEpoch{1}, 1}); });
+    OnLoop([&] { storage_->Prune({LeaderEpoch{1}, 1}, {1}); });
     Settle();
     EXPECT_TRUE(files_.files().contains(path + "/_metadata")) << claims;
     std::promise<void> published;
@@ -112,13 +172,27 @@ TEST_F(JobStorageTest, R18OnlyAClaimedSnapshotIsDeletedAndNotBeforeOwnCheckpoint
       own.attempt = {LeaderEpoch{1}, 1};
       storage_->Publish(own, [&](CheckpointPublication::Outcome outcome, const Status&, uint64_t) {
         EXPECT_EQ(outcome, CheckpointPublication::Outcome::kPublished);
-        storage_->Prune({LeaderEpoch{1}, 1});
+        storage_->Prune({LeaderEpoch{1}, 1}, {1});
         published.set_value();
       });
     });
     published.get_future().wait();
     Settle();
     EXPECT_EQ(files_.files().contains(path + "/_metadata"), !claims);
+  }
+}
+
+TEST_F(JobStorageTest, R18AClaimThatWasGivenUpDeletesNothing) {
+  for (const bool gives_up : {false, true}) {
+    const std::string path = LeaveSavepoint(files_);
+    storage_ = std::make_shared<JobStorage>(JobStorage::Options{"/checkpoints", JobId::Random(), LeaderEpoch{1}, 1, 0}, files_, pool_, loop_, clock_);
+    OnLoop([&] {
+      storage_->Open(path, true, [](const StatusOr<JobStorage::Opened>&) {});
+      if (gives_up) storage_->GiveUpClaim();
+      storage_->DeleteCheckpoints();
+    });
+    Settle();
+    EXPECT_EQ(files_.files().contains(path + "/_metadata"), gives_up);
   }
 }
 
@@ -174,8 +248,8 @@ TEST_F(JobStorageTest, WorkThatAFullPoolRefusesIsDoneLaterAndInItsOrder) {
   std::promise<void> last;
   OnLoop([&] {
     storage_->Open("", false, [&](const StatusOr<JobStorage::Opened>& opened) { answers.push_back(opened.ok() ? "opened" : opened.status().ToString()); });
-    storage_->WriteTerminal(TerminalEntry::State::kFinished, "", [&](bool written) {
-      answers.push_back(written ? "ended" : "fenced");
+    storage_->WriteTerminal(TerminalEntry::State::kFinished, "", [&](const Status& written) {
+      answers.push_back(written.ok() ? "ended" : "fenced");
       last.set_value();
     });
   });

@@ -57,6 +57,18 @@ TEST_F(SavepointOperationsTest, AStopWhoseSavepointIsNotCompleteWaitsForItsFailu
   EXPECT_THAT(Of("a").failure.message(), ::testing::HasSubstr("declined"));
 }
 
+TEST_F(SavepointOperationsTest, R3OfAJobThatAnotherLeaderOwnsEveryOneIsAnswered) {
+  Begin("a", AfterSavepoint::kStop);
+  Begin("b", AfterSavepoint::kContinue);
+  operations_.OnSavepointComplete(Begin("c", AfterSavepoint::kDrain));
+  operations_.OnJobStatus(JobStatus::kSuspended, Status::Ok());
+  for (const char* trigger_id : {"a", "b", "c"}) {
+    EXPECT_TRUE(Of(trigger_id).ended && !Of(trigger_id).failure.ok()) << trigger_id;
+    EXPECT_EQ(Of(trigger_id).complete, trigger_id == std::string("c"));
+  }
+  EXPECT_THAT(Of("a").failure.message(), ::testing::HasSubstr("/sp/a"));
+}
+
 TEST_F(SavepointOperationsTest, TheSecondOutcomeOfOneChangesNothing) {
   const uint64_t number = Begin("a", AfterSavepoint::kContinue);
   operations_.OnSavepointFailed(number, "first");

@@ -287,6 +287,60 @@ TEST_F(SchedulerTest, R3ADeposedLeaderDoesNothingMore) {
   EXPECT_EQ(VerdictOf(Change(0, 0, TaskStatus::kFailed)), SchedulerVerdict::kNotExpected);
 }
 
+TEST_F(SchedulerTest, R29ATaskThatRanAndIsMissingFromAReportFailsTheAttempt) {
+  const auto report = [this](const std::string& tm, uint32_t without = UINT32_MAX) {
+    E::TasksReported event{scheduler_.attempt(), tm, {}};
+    for (const TaskPlacement& placement : scheduler_.placements()) {
+      if (placement.slot.task_manager == tm && placement.subtask.vertex.value != without) event.running.push_back(placement.subtask);
+    }
+    return event;
+  };
+  Step(E::Submitted{});
+  Deploy();
+  Step(E::TasksReported{scheduler_.attempt(), "a", {}});  // Nobody has said that it runs: the deployment is under way.
+  EXPECT_EQ(scheduler_.phase(), Phase::kDeploying);
+  ChangeAll(TaskStatus::kRunning);
+  ASSERT_EQ(scheduler_.phase(), Phase::kRunning);
+  Step(report("a"));
+  Step(report("b"));
+  Step(E::TasksReported{{LeaderEpoch{3}, 0}, "a", {}});  // Of another attempt.
+  EXPECT_EQ(scheduler_.phase(), Phase::kRunning);
+  for (uint32_t subtask = 0; subtask < 2; ++subtask) Change(0, subtask, TaskStatus::kFinished);
+  Step(report("a", 0));  // What has ended need not be there.
+  EXPECT_EQ(scheduler_.phase(), Phase::kRunning);
+  const Actions actions = Step(report("b", 2));
+  EXPECT_EQ(scheduler_.phase(), Phase::kRestartCancelling);
+  const std::string cause = OnlyOf<A::StatusChanged>(actions).cause.message();
+  EXPECT_NE(cause.find("TaskManager b"), std::string::npos) << cause;
+  EXPECT_NE(cause.find("subtask="), std::string::npos) << cause;
+}
+
+TEST_F(SchedulerTest, R3WhoeverLosesTheLeadershipLetsGoOfWorkersAndSlots) {
+  Run();
+  const Actions actions = Step(E::LeadershipLost{});
+  std::vector<std::string> stopped;
+  for (const A::StopWorker& stop : AllOf<A::StopWorker>(actions)) stopped.push_back(stop.task_manager);
+  EXPECT_EQ(stopped, (std::vector<std::string>{"a", "b"}));
+  EXPECT_TRUE(Has<A::ReleaseSlots>(actions));
+  EXPECT_FALSE(Has<A::JobEnded>(actions));  // Nothing of it is ours to delete.
+  EXPECT_EQ(VerdictOf(Step(E::CancelRequested{})), SchedulerVerdict::kNotExpected);
+}
+
+TEST_F(SchedulerTest, R7AJobWhoseEndCannotBeRecordedFailsAndNothingIsCleanedUp) {
+  Run();
+  EXPECT_EQ(VerdictOf(Step(E::TerminalImpossible{Corruption("x")})), SchedulerVerdict::kNotExpected);
+  Step(E::CancelRequested{});
+  Cancelled("a");
+  ASSERT_TRUE(Has<A::WriteTerminal>(Cancelled("b")));
+  const Actions actions = Step(E::TerminalImpossible{Corruption("damaged, path=/c/1")});
+  EXPECT_EQ(AllOf<A::StopWorker>(actions).size(), 2u);
+  EXPECT_TRUE(Has<A::ReleaseSlots>(actions));
+  EXPECT_EQ(OnlyOf<A::JobEnded>(actions).status, JobStatus::kFailed);
+  EXPECT_FALSE(OnlyOf<A::JobEnded>(actions).recorded);
+  EXPECT_EQ(OnlyOf<A::StatusChanged>(actions).cause.message(), "damaged, path=/c/1");
+  EXPECT_EQ(scheduler_.status(), JobStatus::kFailed);
+}
+
 TEST_F(SchedulerTest, MissingSlotsAndSlowDeploymentsHaveDeadlines) {
   Step(E::Submitted{});
   TickAt(300'000);
