@@ -19,6 +19,10 @@ constinit const ConfigOption<std::string> kJobManagerArtifactDirectory{{
 constinit const ConfigOption<MemorySize> kJobManagerArtifactSizeMax{{
     .key = "jobmanager.artifact.size-max", .kind = OptionKind::kMemorySize, .default_text = "1gb", .min = 1,
     .reader = OptionReader::kDaemons, .description = "Largest job library that is accepted."}};
+constinit const ConfigOption<MemorySize> kJobManagerArtifactStoreSizeMax{{
+    .key = "jobmanager.artifact.store-size-max", .kind = OptionKind::kMemorySize, .default_text = "16gb", .min = 1,
+    .reader = OptionReader::kJobManager,
+    .description = "Disk space for uploaded job libraries; those that no job uses go, least recently used first."}};
 
 // TaskManager: addresses, slots, memory, network.
 constinit const ConfigOption<std::optional<std::string>> kTaskManagerHost{{
@@ -223,13 +227,15 @@ constinit const ConfigOption<std::string> kEnvSshOpts{{
     .description = "Options, separated by blanks, for the ssh with which start-cluster.sh and stop-cluster.sh reach other hosts."}};
 constinit const ConfigOption<PortRange> kMetricsReporterPromPort{{
     .key = "metrics.reporter.prom.port", .kind = OptionKind::kPortRange, .default_text = "9249-9260",
-    .reader = OptionReader::kDaemons, .description = "Port or range on which a process shows its metrics to Prometheus; the first free one is taken, 0 = any."}};
+    .reader = OptionReader::kDaemons,
+    .description = "Port or range on which a process shows its metrics to Prometheus; the first free one is taken, 0 = any. Without a free "
+                   "one it warns and runs without."}};
 
 namespace {
 
 constexpr const OptionInfo* kAll[] = {
     &kJobManagerRpcAddress.info, &kJobManagerRpcPort.info, &kJobManagerBindHost.info,
-    &kJobManagerArtifactDirectory.info, &kJobManagerArtifactSizeMax.info, &kTaskManagerHost.info,
+    &kJobManagerArtifactDirectory.info, &kJobManagerArtifactSizeMax.info, &kJobManagerArtifactStoreSizeMax.info, &kTaskManagerHost.info,
     &kTaskManagerBindHost.info, &kTaskManagerDataPort.info, &kTaskManagerNumberOfTaskSlots.info,
     &kTaskManagerResourceId.info, &kTaskManagerMemoryProcessSize.info, &kTaskManagerSlotThreading.info,
     &kTaskManagerNetworkBatchRowsMax.info, &kTaskManagerNetworkBatchBytesMax.info,

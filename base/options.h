@@ -27,6 +27,7 @@ extern const ConfigOption<int64_t> kJobManagerRpcPort;
 extern const ConfigOption<std::string> kJobManagerBindHost;
 extern const ConfigOption<std::string> kJobManagerArtifactDirectory;
 extern const ConfigOption<MemorySize> kJobManagerArtifactSizeMax;
+extern const ConfigOption<MemorySize> kJobManagerArtifactStoreSizeMax;
 
 // TaskManager: addresses, slots, memory, network.
 extern const ConfigOption<std::optional<std::string>> kTaskManagerHost;

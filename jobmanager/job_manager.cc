@@ -78,6 +78,7 @@ StatusOr<std::unique_ptr<JobManager>> JobManager::Start(const Configuration& con
   ArtifactStoreOptions artifacts;
   artifacts.directory = configuration.Get(options::kJobManagerArtifactDirectory);
   artifacts.artifact_size_bytes_max = static_cast<uint64_t>(configuration.Get(options::kJobManagerArtifactSizeMax).bytes);
+  artifacts.store_size_bytes_max = static_cast<uint64_t>(configuration.Get(options::kJobManagerArtifactStoreSizeMax).bytes);
   state.artifacts = std::make_unique<ArtifactStore>(*state.files, std::move(artifacts));
   StatusOr<std::unique_ptr<Exposer>> exposer =
       Exposer::Start({bind_host, configuration.Get(options::kMetricsReporterPromPort)}, [&metrics = state.metrics, host = state.host] {
