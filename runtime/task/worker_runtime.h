@@ -22,10 +22,14 @@
 #include "runtime/network/remote_channel.h"
 #include "runtime/operator/job_planner.h"
 #include "runtime/task/slot_loop.h"
+#include "runtime/task/step_watch.h"
 #include "runtime/task/stream_task.h"
 #include "runtime/task/task_deployment.h"
 
 namespace weir {
+
+struct DeployedTask;
+class WorkerChannels;
 
 struct WorkerOptions {
   JobId job;
@@ -47,6 +51,9 @@ struct WorkerOptions {
   // null: reports of stuck tasks then come without.
   std::function<std::function<std::string()>(pthread_t)> take_stack;
 };
+
+// How long a step may take before it is reported.
+StepWatch::Limits WatchLimits(const WorkerOptions& options);
 
 // Public calls from one control thread, but for Metrics(). `events` is called from other threads, and outlives it, as do
 // plan and clock.
@@ -77,8 +84,6 @@ class WorkerRuntime {
   void Join();  // Waits for it: the caller sets the deadline (R31).
 
  private:
-  class Channels;
-  struct Deployed;
   struct PendingConnection {
     ChannelHandshake handshake;
     FileDescriptor socket;
@@ -88,11 +93,14 @@ class WorkerRuntime {
 
   SlotLoop& LoopFor(uint32_t index);
   Status CheckDeployment(const TaskDeployment& task) const;
+  Status CheckDeployments(const std::vector<TaskDeployment>& deployments) const;
+  void ConnectLocally(const std::vector<TaskDeployment>& deployments, const std::vector<std::unique_ptr<DeployedTask>>& made);
+  void MakeTask(AttemptId attempt, TaskDeployment deployment, DeployedTask& deployed);
   void TearDown();
   void OnTaskEnded();
   bool GiveToTask(const ChannelHandshake& handshake, FileDescriptor& socket);
   void DropStaleConnections();
-  Deployed* Find(SubtaskId subtask);
+  DeployedTask* Find(SubtaskId subtask);
   void OnPeerLost(AttemptId attempt, const std::string& address, const std::string& why);
   void WatchTasks();        // Thread: the watchdog's.
   void ReportStuckTasks();
@@ -109,10 +117,10 @@ class WorkerRuntime {
 
   AttemptId attempt_;                                    // Of the newest deployment.
   std::map<uint32_t, std::unique_ptr<SlotLoop>> loops_;  // By slot, or by position of the task.
-  std::unique_ptr<Channels> channels_;
+  std::unique_ptr<WorkerChannels> channels_;
   std::vector<PendingConnection> pending_connections_;   // At most kPendingConnectionsMax.
   mutable std::mutex tasks_mutex_;                       // Guards tasks_ against other threads; changed by the control thread only.
-  std::vector<std::unique_ptr<Deployed>> tasks_;
+  std::vector<std::unique_ptr<DeployedTask>> tasks_;
 
   std::mutex ended_mutex_;
   std::condition_variable all_ended_;
