@@ -2,7 +2,6 @@
 
 #include "base/check.h"
 #include "base/log.h"
-#include "jobmanager/deployment_split.h"
 #include "proto/convert.h"
 #include "proto/crash_report.h"
 #include "proto/message_socket.h"
@@ -10,7 +9,6 @@
 namespace weir {
 namespace {
 
-constexpr size_t kRecoveriesMax = 100;
 constexpr int64_t kPublishRetryMs = 100;
 
 std::optional<TaskStatus> TaskStatusOf(TaskState state) {
@@ -23,11 +21,6 @@ std::optional<TaskStatus> TaskStatusOf(TaskState state) {
     case TaskState::kFailed: return TaskStatus::kFailed;
   }
   return std::nullopt;
-}
-
-TerminalEntry::State TerminalStateOf(JobStatus status) {
-  if (status == JobStatus::kFinished) return TerminalEntry::State::kFinished;
-  return status == JobStatus::kCanceled ? TerminalEntry::State::kCanceled : TerminalEntry::State::kFailed;
 }
 
 MetricLabels JobLabels(const JobSubmission& submission) {
@@ -43,8 +36,6 @@ TaskFailure WorkerFailure(const proto::Failure& message) {
   if (line_end != std::string::npos) failure.stack = report.substr(line_end + 1, report.find("\n*** End", line_end) - line_end - 1);
   return failure;
 }
-
-std::string Text(const TaskFailure& failure) { return failure.status.ToString() + (failure.stack.empty() ? "" : "\n" + failure.stack); }
 
 }  // namespace
 
@@ -219,7 +210,7 @@ void JobMaster::OnWorkerFailed(const std::string& task_manager, const proto::Wor
   if (code == StatusCode::kCancelled) {
     LOG_INFO("Worker of job {} on {} has ended: {}", submission_.id.ToHex(), task_manager, failure.status.message());
   } else {
-    LOG_WARN("Worker of job {} on {} failed: {}", submission_.id.ToHex(), task_manager, Text(failure));
+    LOG_WARN("Worker of job {} on {} failed: {}", submission_.id.ToHex(), task_manager, failure.ToString());
   }
   // A worker that had to be killed: people want to know what held it up, also when the job was about to end anyway.
   if (code == StatusCode::kDeadlineExceeded && attempt == scheduler_->attempt()) {
@@ -333,237 +324,6 @@ void JobMaster::Apply(const CoordinatorAction::Any& action) {
         }
       },
       action);
-}
-
-// ---- Actions of the scheduler ----
-
-void JobMaster::CleanUp(JobStatus end) {
-  const bool cancelled_for_good = end == JobStatus::kCanceled && !submission_.graph.checkpoint.retain_on_cancellation;
-  if (end == JobStatus::kFinished || cancelled_for_good) return storage_->DeleteCheckpoints();
-  storage_->DeleteAllButRetained(scheduler_->attempt());
-}
-
-proto::JobManagerCommand JobMaster::Command() const {
-  proto::JobManagerCommand command;
-  command.set_leader_epoch(options_.epoch.value);
-  command.set_job_id(IdBytes(submission_.id));
-  return command;
-}
-
-void JobMaster::Do(const SchedulerAction::RequestSlots& action) {
-  cluster_.RequestSlots(submission_.id, action.slot_count);
-  const std::optional<SlotShortage> shortage = cluster_.ShortageOf(submission_.id);
-  if (!shortage.has_value() || short_of_slots_since_ms_.has_value()) return;
-  short_of_slots_since_ms_ = NowMs();
-  LOG_INFO("Job {} ({}) waits for slots: {}.", submission_.graph.name, submission_.id.ToHex(), shortage->ToString());
-}
-
-void JobMaster::Do(const SchedulerAction::StartWorker& action) {
-  proto::JobManagerCommand command = Command();
-  proto::StartWorker& start = *command.mutable_start_worker();
-  *start.mutable_attempt() = ToProto(action.attempt);
-  start.set_job_name(submission_.graph.name);
-  *start.mutable_library() = submission_.request.library();
-  *start.mutable_arguments() = submission_.request.arguments();
-  start.set_job_graph(submission_.graph.Encode());
-  start.set_fingerprint(submission_.request.fingerprint());
-  start.set_checkpoint_directory(options_.checkpoints_directory + "/" + submission_.id.ToHex());
-  for (const auto& [key, value] : options_.worker_configuration) (*start.mutable_configuration())[key] = value;
-  for (const auto& [key, value] : submission_.request.configuration()) (*start.mutable_configuration())[key] = value;
-  *start.mutable_pinned() = submission_.request.pinned();
-  cluster_.Send(action.task_manager, std::move(command));
-}
-
-void JobMaster::Do(const SchedulerAction::DeployTasks& action) {
-  std::optional<StateAssignment> restore;
-  if (action.restored.has_value()) {
-    const auto found = metadata_.find(*action.restored);
-    CHECK(found != metadata_.end());
-    StatusOr<StateAssignment> assignment = AssignState(submission_.graph, found->second, submission_.request.allow_non_restored_state());
-    if (!assignment.ok()) return Raise(SchedulerEvent::FatalFailure{assignment.status()});
-    restore = std::move(*assignment);
-  }
-  std::vector<proto::TaskDeployment> tasks;
-  for (const TaskPlacement& placement : action.tasks) {
-    tasks.push_back(ToProto(DeploymentOf(placement, restore.has_value() ? &*restore : nullptr, action.restored.value_or(CheckpointId{}))));
-  }
-  StatusOr<std::vector<proto::DeployTasks>> parts = SplitDeployment(action.attempt, std::move(tasks), kDeploymentBytesTarget, kPayloadBytesMax);
-  if (!parts.ok()) return Raise(SchedulerEvent::FatalFailure{parts.status()});
-  for (proto::DeployTasks& part : *parts) {
-    proto::JobManagerCommand command = Command();
-    *command.mutable_deploy() = std::move(part);
-    cluster_.Send(action.task_manager, std::move(command));
-  }
-}
-
-TaskDeployment JobMaster::DeploymentOf(const TaskPlacement& placement, const StateAssignment* restore, CheckpointId restored) const {
-  const JobGraph& graph = submission_.graph;
-  TaskDeployment task;
-  task.subtask = placement.subtask;
-  task.slot = placement.slot.index;
-  const auto peer = [this](VertexIndex vertex, uint32_t subtask) {
-    for (const TaskPlacement& other : scheduler_->placements()) {
-      if (other.subtask == SubtaskId{vertex, subtask}) {
-        return ChannelPeer{subtask, other.slot.task_manager, cluster_.DataAddressOf(other.slot.task_manager)};
-      }
-    }
-    CHECK(false);
-  };
-  for (uint32_t i = 0; i < graph.edges.size(); ++i) {
-    const JobEdge& edge = graph.edges[i];
-    if (edge.from == placement.subtask.vertex) {
-      if (task.partitions.size() <= edge.from_partition) task.partitions.resize(edge.from_partition + 1);
-      task.partitions[edge.from_partition].edge = i;
-      for (const uint32_t to : ConsumersOf(graph, edge, placement.subtask.subtask)) task.partitions[edge.from_partition].channels.push_back(peer(edge.to, to));
-    }
-    if (edge.to == placement.subtask.vertex) {
-      if (task.gates.size() <= edge.to_gate) task.gates.resize(edge.to_gate + 1);
-      task.gates[edge.to_gate].edge = i;
-      for (const uint32_t from : ProducersOf(graph, edge, placement.subtask.subtask)) task.gates[edge.to_gate].channels.push_back(peer(edge.from, from));
-    }
-  }
-  if (restore != nullptr) {
-    const SubtaskRestore& own = restore->subtasks[placement.subtask.vertex.value][placement.subtask.subtask];
-    task.restored_checkpoint = restored;
-    task.restored_finished = own.finished;
-    task.restored_state = own.state;
-  }
-  return task;
-}
-
-void JobMaster::Do(const SchedulerAction::StatusChanged& action) {
-  const JobStatus before = std::exchange(status_, action.status);
-  if (status_ != before) {
-    LOG_INFO("Job {} ({}) switched from state {} to {}.", submission_.graph.name, submission_.id.ToHex(), JobStatusName(before), JobStatusName(status_));
-  }
-  const int64_t now_ms = clock_.WallMillis();
-  // A job that restarted and then finished carries its old cause along.
-  const bool failing = status_ == JobStatus::kRestarting || status_ == JobStatus::kFailing || status_ == JobStatus::kFailed;
-  const bool known = status_ == JobStatus::kFailed && !failure_.status.ok();  // Told when it began to fail.
-  if (!action.cause.ok() && failing && !known) {
-    failure_ = {action.cause, raised_stack_};
-    failure_at_ms_ = now_ms;
-    LOG_WARN("Job {} failed: {}", submission_.id.ToHex(), Text(failure_));
-  }
-  savepoints_.OnJobStatus(status_, failing ? failure_.status : Status::Ok());
-  if (status_ == JobStatus::kRestarting) {
-    recoveries_.push_back({now_ms, 0, failure_.status.ToString()});
-    if (recoveries_.size() > kRecoveriesMax) recoveries_.pop_front();
-  }
-}
-
-void JobMaster::Do(const SchedulerAction::WriteTerminal& action) {
-  storage_->WriteTerminal(TerminalStateOf(action.status), action.reason, [this, alive = alive_](const Status& written) {
-    if (!*alive) return;
-    if (written.ok()) return Raise(SchedulerEvent::TerminalWritten{});
-    LOG_ERROR("Job {} has no terminal record: {}", submission_.id.ToHex(), written.ToString());
-    if (written.code() == StatusCode::kCorruption) return Raise(SchedulerEvent::TerminalImpossible{written});
-    Raise(SchedulerEvent::LeadershipLost{});
-  });
-}
-
-// ---- Actions of the coordinator ----
-
-std::vector<std::string> JobMaster::TaskManagers() const {
-  std::vector<std::string> names;
-  for (const TaskPlacement& placement : scheduler_->placements()) names.push_back(placement.slot.task_manager);
-  std::sort(names.begin(), names.end());
-  names.erase(std::unique(names.begin(), names.end()), names.end());
-  return names;
-}
-
-void JobMaster::Do(const CoordinatorAction::TriggerCheckpoint& action) {
-  LOG_INFO("Triggering checkpoint {} (type={}) @ {} for job {}.", action.id.value, CheckpointTypeName(TypeOf(action.savepoint)), action.timestamp_ms,
-           submission_.id.ToHex());
-  in_progress_ = action.id;
-  triggered_at_ms_ = NowMs();
-  std::map<std::string, proto::JobManagerCommand> commands;
-  for (const TaskPlacement& placement : scheduler_->placements()) {
-    if (std::find(action.roots.begin(), action.roots.end(), placement.subtask) == action.roots.end()) continue;
-    proto::JobManagerCommand& command = commands.try_emplace(placement.slot.task_manager, Command()).first->second;
-    *command.mutable_trigger()->add_roots() = ToProto(placement.subtask);
-  }
-  for (auto& [task_manager, command] : commands) {
-    proto::TriggerCheckpoint& trigger = *command.mutable_trigger();
-    *trigger.mutable_attempt() = ToProto(action.attempt);
-    trigger.set_checkpoint_id(action.id.value);
-    trigger.set_timestamp_ms(action.timestamp_ms);
-    if (action.savepoint.has_value()) {
-      *trigger.mutable_savepoint() = ToProto(SavepointOrder{action.savepoint->format, action.savepoint->directory, action.savepoint->stops()});
-    }
-    cluster_.Send(task_manager, std::move(command));
-  }
-}
-
-void JobMaster::Do(const CoordinatorAction::Publish& action) {
-  if (action.savepoint.has_value()) return PublishSavepoint(action.metadata, *action.savepoint);
-  const CheckpointId id = action.metadata.id;
-  publishing_ = action.metadata;
-  publishing_path_ = storage_->CheckpointPath(id);
-  Raise(SchedulerEvent::PublicationStarted{id});
-  storage_->Publish(action.metadata, [this, alive = alive_, id](CheckpointPublication::Outcome outcome, const Status& error, uint64_t bytes) {
-    if (*alive) OnPublicationOutcome(id, outcome, error, bytes);
-  });
-}
-
-void JobMaster::OnPublicationOutcome(CheckpointId id, CheckpointPublication::Outcome outcome, const Status& error, uint64_t metadata_bytes) {
-  switch (outcome) {
-    case CheckpointPublication::Outcome::kPublished: {
-      CHECK(publishing_.has_value() && publishing_->id == id);
-      ++completed_;
-      in_progress_ = {};
-      latest_completed_ = id;
-      latest_path_ = recovery_path_ = publishing_path_;
-      latest_full_size_bytes_ = publishing_->StateSizeBytes() + metadata_bytes;
-      latest_size_bytes_ = publishing_->WrittenBytes(publishing_path_) + metadata_bytes;
-      latest_duration_ms_ = NowMs() - triggered_at_ms_;
-      LogCompleted(id, latest_size_bytes_);
-      metadata_.clear();
-      metadata_[id] = std::move(*publishing_);
-      publishing_.reset();
-      Raise(SchedulerEvent::PublicationSettled{id, true});
-      return Raise(CoordinatorEvent::Published{id});
-    }
-    case CheckpointPublication::Outcome::kBurned:
-      CountUnpublished();
-      Raise(SchedulerEvent::PublicationSettled{id, false});
-      return Raise(CoordinatorEvent::PublishFailed{id, error.ok() ? "other content lies under its _metadata" : error.ToString()});
-    case CheckpointPublication::Outcome::kFenced:
-      LOG_ERROR("Another leader owns the chain of job {}.", submission_.id.ToHex());
-      return Raise(SchedulerEvent::LeadershipLost{});
-    case CheckpointPublication::Outcome::kCorrupt:
-      ++failed_;
-      in_progress_ = {};
-      // First, so that nothing else is made of it: what is proved to be damaged is so after a restart, too (R7).
-      Raise(SchedulerEvent::FatalFailure{error});
-      Raise(SchedulerEvent::PublicationSettled{id, false});
-      return Raise(CoordinatorEvent::PublishFailed{id, error.ToString()});
-    case CheckpointPublication::Outcome::kUnknown:
-      LOG_WARN("Checkpoint {} of job {} is not known to be published, trying again: {}", id.value, submission_.id.ToHex(), error.ToString());
-      return Raise(CoordinatorEvent::PublishUnknown{id});
-  }
-}
-
-// Of an attempt that runs NotifyAborted does it.
-void JobMaster::CountUnpublished() {
-  if (coordinator_->phase() != CheckpointCoordinator::Phase::kPublishingStopped) return;
-  ++failed_;
-  in_progress_ = {};
-}
-
-void JobMaster::LogCompleted(CheckpointId id, uint64_t size_bytes) {
-  LOG_INFO("Completed checkpoint {} for job {} ({} bytes in {} ms).", id.value, submission_.id.ToHex(), size_bytes, NowMs() - triggered_at_ms_);
-}
-
-void JobMaster::Notify(AttemptId attempt, CheckpointId id, bool completed) {
-  for (const std::string& task_manager : TaskManagers()) {
-    proto::JobManagerCommand command = Command();
-    proto::NotifyCheckpoint& notify = *command.mutable_notify();
-    *notify.mutable_attempt() = ToProto(attempt);
-    notify.set_checkpoint_id(id.value);
-    notify.set_completed(completed);
-    cluster_.Send(task_manager, std::move(command));
-  }
 }
 
 }  // namespace weir

@@ -51,6 +51,8 @@ struct StuckStep {
 struct TaskFailure {
   Status status;      // Ok: it did not.
   std::string stack;  // Of the exception, readable; empty when there is none.
+
+  std::string ToString() const { return status.ToString() + (stack.empty() ? "" : "\n" + stack); }
 };
 
 // What tasks report. Thread-safe: called from slot threads and the snapshot pool.
