@@ -4,15 +4,12 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <random>
 #include <thread>
 
 #include "base/status_macros.h"
 #include "tests/scenarios/cluster.h"
-#include "tests/scenarios/jobs/paced_source.h"
-#include "tests/scenarios/scenario.h"
+#include "tests/scenarios/soak_job.h"
 
 namespace weir::scenarios {
 namespace {
@@ -24,7 +21,6 @@ constexpr char kHelp[] =
     "  --seed S    of victims and moments; printed first\n"
     "  --rate R    rows per second, default 4000\n";
 
-constexpr uint32_t kParallelism = 4;
 constexpr uint32_t kTaskManagers = 3;
 
 using SteadyClock = std::chrono::steady_clock;
@@ -72,17 +68,13 @@ class Soak {
     cluster.slots = 2;
     cluster.properties = {{"heartbeat.interval", "200 ms"}, {"heartbeat.timeout", "5 s"}, {"restart-strategy.exponential-delay.max-backoff", "200 ms"}};
     ASSIGN_OR_RETURN(cluster_, Cluster::Start(cluster));
-    output_ = cluster_->NewDirectory("out");
-    stop_file_ = cluster_->directory() + "/stop";
-    begin_ = SteadyClock::now();
-    ASSIGN_OR_RETURN(job_, cluster_->Submit({"-p", std::to_string(kParallelism), JobPath("scenario_running_count"), "--stop-file", stop_file_, "--keys", "1000",
-                                             "--rows-per-second", std::to_string(options_.rate), "--checkpoint-interval-ms", "200", "--output", output_}));
-    return cluster_->AwaitJob(job_, [](const JobStatus& status) { return status.running() && status.checkpoints_completed > 0; }).status();
+    ASSIGN_OR_RETURN(job_, SoakJob::Start(*cluster_, options_.rate));
+    return Status::Ok();
   }
 
   Status KillOnce(uint32_t number) {
     std::this_thread::sleep_for(milliseconds(random_() % 500));
-    ASSIGN_OR_RETURN(const JobStatus before, cluster_->Info(job_));
+    ASSIGN_OR_RETURN(const JobStatus before, cluster_->Info(job_->id()));
     Recovery recovery;
     recovery.task_manager = random_() % 3 == 0;
     const SteadyClock::time_point killed_at = SteadyClock::now();
@@ -99,21 +91,14 @@ class Soak {
       RETURN_IF_ERROR(KillAndAwait(workers[random_() % workers.size()], std::chrono::seconds(5)));
     }
     RETURN_IF_ERROR(cluster_
-                        ->AwaitJob(job_,
+                        ->AwaitJob(job_->id(),
                                    [&](const JobStatus& status) {
                                      return status.restarts > before.restarts && status.running() && !status.recoveries.empty() &&
                                             status.recoveries.back().running_at_ms != 0;
                                    })
                         .status());
     recovery.running_ms = Since(killed_at);
-    // Numbers of completed checkpoints only grow; the first that is newer than what this restart restored from counts.
-    RETURN_IF_ERROR(cluster_
-                        ->AwaitJob(job_,
-                                   [&](const JobStatus& status) {
-                                     return status.running() &&
-                                            status.checkpoint_latest_id > std::max(status.checkpoint_restored_id, before.checkpoint_latest_id);
-                                   })
-                        .status());
+    RETURN_IF_ERROR(job_->AwaitCheckpoint(before.checkpoint_latest_id));
     recovery.checkpoint_ms = Since(killed_at);
     recoveries_.push_back(recovery);
     std::printf("kill %2u: %-11s running after %5lld ms, checkpoint after %5lld ms\n", number + 1, recovery.task_manager ? "TaskManager" : "worker",
@@ -122,26 +107,11 @@ class Soak {
     return Status::Ok();
   }
 
-  // Names an end beyond all that can have been read, waits for it and compares.
   Status EndJob() {
-    const int64_t rows = (Since(begin_) / 1'000 + 3) * options_.rate / kParallelism;
-    std::ofstream(stop_file_ + ".new") << rows << "\n";
-    std::filesystem::rename(stop_file_ + ".new", stop_file_);
-    ASSIGN_OR_RETURN(const JobStatus end, cluster_->AwaitEnd(job_, std::chrono::minutes(20)));
+    ASSIGN_OR_RETURN(const JobStatus end, job_->End(std::to_string(options_.kills) + " kills"));
     Report(end.recoveries);
-    if (end.state != "FINISHED") return Internal("job ended as " + end.state + ": " + end.failure);
-    std::vector<int64_t> values;
-    for (int64_t reader = 0; reader < kParallelism; ++reader) {
-      for (int64_t i = 0; i < rows; ++i) values.push_back(reader * PacedSource::kRangeRows + i);
-    }
-    const std::string difference = NumberedDifference(CommittedLines(output_), values);
-    if (!difference.empty()) return Internal(difference);
-    std::printf("exactly once: %zu records, %u kills, %u restarts, %llu checkpoints\n", values.size(), options_.kills, end.restarts,
-                static_cast<unsigned long long>(end.checkpoints_completed));
     return Status::Ok();
   }
-
-  static int64_t Since(SteadyClock::time_point begin) { return std::chrono::duration_cast<milliseconds>(SteadyClock::now() - begin).count(); }
 
   template <class Value>
   void Print(const char* what, Value value) const {
@@ -162,10 +132,7 @@ class Soak {
   const Options options_;
   std::mt19937_64 random_;
   std::unique_ptr<Cluster> cluster_;
-  std::string output_;
-  std::string stop_file_;
-  std::string job_;
-  SteadyClock::time_point begin_;
+  std::unique_ptr<SoakJob> job_;
   std::vector<Recovery> recoveries_;
 };
 

@@ -4,16 +4,13 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <random>
 #include <thread>
 
 #include "base/status_macros.h"
 #include "tests/scenarios/cluster.h"
 #include "tests/scenarios/divided_network.h"
-#include "tests/scenarios/jobs/paced_source.h"
-#include "tests/scenarios/scenario.h"
+#include "tests/scenarios/soak_job.h"
 
 namespace weir::scenarios {
 namespace {
@@ -26,7 +23,6 @@ constexpr char kHelp[] =
     "  --seed S         of their kinds and lengths; printed first\n"
     "  --timeout-ms T   heartbeat.timeout, default 3000\n";
 
-constexpr uint32_t kParallelism = 4;
 constexpr int64_t kRowsPerSecond = 4'000;
 constexpr int64_t kBackoffMaxMs = 2'000;
 // Between the time-out and the JobManager's word of it: a ping's interval, TCP's clock, a machine with little time.
@@ -47,7 +43,7 @@ class Soak {
   Status Execute() {
     RETURN_IF_ERROR(StartJob());
     for (uint32_t i = 0; i < options_.cuts; ++i) RETURN_IF_ERROR(CutOnce(i).WithContext("cut " + std::to_string(i + 1)));
-    RETURN_IF_ERROR(EndJob());
+    RETURN_IF_ERROR(job_->End(std::to_string(options_.cuts) + " cuts").status());
     RETURN_IF_ERROR(cluster_->CheckIdle());
     return cluster_->Stop();
   }
@@ -64,16 +60,12 @@ class Soak {
                           {"restart-strategy.exponential-delay.max-backoff", std::to_string(kBackoffMaxMs) + " ms"}};
     for (uint32_t host = 0; host < 2; ++host) cluster.task_manager_prefixes.push_back(network_.TaskManagerPrefix(host));
     ASSIGN_OR_RETURN(cluster_, Cluster::Start(cluster));
-    output_ = cluster_->NewDirectory("out");
-    stop_file_ = cluster_->directory() + "/stop";
-    begin_ = SteadyClock::now();
-    ASSIGN_OR_RETURN(job_, cluster_->Submit({"-p", std::to_string(kParallelism), JobPath("scenario_running_count"), "--stop-file", stop_file_, "--keys", "1000",
-                                             "--rows-per-second", std::to_string(kRowsPerSecond), "--checkpoint-interval-ms", "200", "--output", output_}));
-    return AwaitCheckpoint(0);
+    ASSIGN_OR_RETURN(job_, SoakJob::Start(*cluster_, kRowsPerSecond));
+    return Status::Ok();
   }
 
   Status CutOnce(uint32_t number) {
-    ASSIGN_OR_RETURN(const JobStatus before, cluster_->Info(job_));
+    ASSIGN_OR_RETURN(const JobStatus before, cluster_->Info(job_->id()));
     const bool is_short = random_() % 3 == 0;
     const auto cut = static_cast<DividedNetwork::Cut>(random_() % 3);
     const int64_t length_ms = is_short ? options_.timeout_ms / 4 : 3 * options_.timeout_ms + static_cast<int64_t>(random_() % 5'000);
@@ -81,7 +73,7 @@ class Soak {
     const int64_t cut_at_ms = std::chrono::system_clock::now().time_since_epoch() / milliseconds(1);
     RETURN_IF_ERROR(network_.Divide(cut));
     std::this_thread::sleep_until(cut_at + milliseconds(length_ms));
-    ASSIGN_OR_RETURN(const JobStatus meanwhile, cluster_->Info(job_));
+    ASSIGN_OR_RETURN(const JobStatus meanwhile, cluster_->Info(job_->id()));
     RETURN_IF_ERROR(network_.Heal());
     std::printf("cut %2u: %s, %lld ms", number + 1, cut == DividedNetwork::Cut::kBothWays ? "both ways" : "one way", static_cast<long long>(length_ms));
     Status judged = is_short ? Status::Ok() : JudgeLoss(before, meanwhile, cut_at_ms, length_ms);
@@ -89,8 +81,8 @@ class Soak {
     std::fflush(stdout);
     RETURN_IF_ERROR(judged);
     const SteadyClock::time_point healed_at = SteadyClock::now();
-    RETURN_IF_ERROR(AwaitCheckpoint(meanwhile.checkpoint_latest_id));
-    ASSIGN_OR_RETURN(const JobStatus after, cluster_->Info(job_));
+    RETURN_IF_ERROR(job_->AwaitCheckpoint(meanwhile.checkpoint_latest_id));
+    ASSIGN_OR_RETURN(const JobStatus after, cluster_->Info(job_->id()));
     std::printf("        checkpoint %lld ms after the network was back, %u restarts\n", static_cast<long long>(Since(healed_at)),
                 after.restarts - before.restarts);
     if (is_short && after.restarts != before.restarts) return Internal("a gap shorter than heartbeat.timeout failed the job: " + after.recoveries.back().cause);
@@ -112,42 +104,11 @@ class Soak {
     return Status::Ok();
   }
 
-  Status AwaitCheckpoint(uint64_t newer_than) {
-    return cluster_
-        ->AwaitJob(
-            job_,
-            [&](const JobStatus& status) { return status.running() && status.checkpoint_latest_id > std::max(status.checkpoint_restored_id, newer_than); })
-        .status();
-  }
-
-  // Names an end beyond all that can have been read, waits for it and compares.
-  Status EndJob() {
-    const int64_t rows = (Since(begin_) / 1'000 + 3) * kRowsPerSecond / kParallelism;
-    std::ofstream(stop_file_ + ".new") << rows << "\n";
-    std::filesystem::rename(stop_file_ + ".new", stop_file_);
-    ASSIGN_OR_RETURN(const JobStatus end, cluster_->AwaitEnd(job_, std::chrono::minutes(20)));
-    if (end.state != "FINISHED") return Internal("job ended as " + end.state + ": " + end.failure);
-    std::vector<int64_t> values;
-    for (int64_t reader = 0; reader < kParallelism; ++reader) {
-      for (int64_t i = 0; i < rows; ++i) values.push_back(reader * PacedSource::kRangeRows + i);
-    }
-    const std::string difference = NumberedDifference(CommittedLines(output_), values);
-    if (!difference.empty()) return Internal(difference);
-    std::printf("exactly once: %zu records, %u cuts, %u restarts, %llu checkpoints\n", values.size(), options_.cuts, end.restarts,
-                static_cast<unsigned long long>(end.checkpoints_completed));
-    return Status::Ok();
-  }
-
-  static int64_t Since(SteadyClock::time_point begin) { return std::chrono::duration_cast<milliseconds>(SteadyClock::now() - begin).count(); }
-
   const Options options_;
   DividedNetwork& network_;
   std::mt19937_64 random_;
   std::unique_ptr<Cluster> cluster_;
-  std::string output_;
-  std::string stop_file_;
-  std::string job_;
-  SteadyClock::time_point begin_;
+  std::unique_ptr<SoakJob> job_;
 };
 
 Status Execute(const Options& options) {
