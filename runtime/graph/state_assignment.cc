@@ -375,7 +375,8 @@ StatusOr<StateAssignment> AssignState(const JobGraph& graph, const CheckpointMet
       std::vector<OperatorSubtaskState> states =
           AssignOperatorState(op.id, old_states, vertex.parallelism, max_parallelism);
       for (uint32_t subtask = 0; subtask < vertex.parallelism; ++subtask) {
-        if (HasState(states[subtask])) subtasks[subtask].state.operators.push_back(std::move(states[subtask]));
+        // Also without state: that it was there tells an operator that is restored from one that is new.
+        subtasks[subtask].state.operators.push_back(std::move(states[subtask]));
       }
     }
     assignment.subtasks.push_back(std::move(subtasks));

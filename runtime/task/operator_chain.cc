@@ -87,7 +87,7 @@ Status OperatorChain::Open() {
       }
       return std::move(*items);
     };
-    context->restored = options_.restored;
+    context->restored = RestoredStateOf(*link.description) != nullptr;
     context->job_id = options_.job_id;
     context->operator_id = link.description->id.ToHex();
     context->attempt = options_.attempt;
@@ -101,7 +101,7 @@ Status OperatorChain::Open() {
 
 Status OperatorChain::RestoreKeyedState(Link& link) {
   const OperatorSubtaskState* const state = RestoredStateOf(*link.description);
-  if (state == nullptr) return Status::Ok();
+  if (state == nullptr || state->keyed.empty()) return Status::Ok();
   const JobVertex& vertex = *options_.vertex;
   const KeyedRestoreTarget target{link.description->name, link.description->key_schema, vertex.max_parallelism,
                                   KeyGroupRangeOf(vertex.max_parallelism, vertex.parallelism, options_.subtask)};

@@ -29,7 +29,6 @@ class OperatorChain {
     std::string job_id;
     std::string attempt;
     uint32_t attempt_number = 0;
-    bool restored = false;
     const TaskSnapshot* restored_state = nullptr;
     FileSystem* files = nullptr;
     const Clock* clock = nullptr;             // By its wall time state expires.

@@ -345,7 +345,6 @@ void StreamTask::Initialize() {
   chain.job_id = options_.job.ToHex();
   chain.attempt = options_.attempt.ToString();
   chain.attempt_number = options_.attempt.restart - 1;  // Deployments count from 1.
-  chain.restored = options_.deployment.restored_checkpoint.value != 0;
   chain.restored_state = &options_.deployment.restored_state;
   chain.files = &options_.storage->files;
   chain.clock = &options_.storage->clock;

@@ -83,6 +83,15 @@ class SavepointTest : public ::testing::Test {
     EXPECT_EQ(values.size(), static_cast<size_t>(kRecords));
     for (const auto& [key, count] : counts) ASSERT_EQ(count, kRecords / kKeys / kCycle) << key.first << " " << key.second;
   }
+  int64_t CommittedLines() const {
+    int64_t lines = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(directory_ + "/out")) {
+      if (entry.path().filename().string().starts_with(".")) continue;
+      std::ifstream file(entry.path());
+      for (std::string line; std::getline(file, line);) ++lines;
+    }
+    return lines;
+  }
   static std::vector<KeyedStateHandle> KeyedHandles(const JobHarness& job) {
     std::vector<KeyedStateHandle> handles;
     for (const auto& [subtask, snapshot] : job.completed()) {
@@ -156,6 +165,31 @@ TEST_F(SavepointTest, EitherFormatStartsAJobWithAnyParallelismAndNeedsNoFileOfTh
       std::filesystem::remove_all(directory_ + "/savepoint");
     }
   }
+}
+
+// With another job's savepoint, or an operator of its own that the old job lacked: either way it has no state.
+TEST_F(SavepointTest, ASourceThatIsNewStartsFromItsBeginning) {
+  JobHarness job(Options(2), Job());
+  job.Start();
+  ASSERT_TRUE(job.Checkpoint());
+  ASSERT_TRUE(job.Savepoint(Order(SavepointFormat::kCanonical)));
+  job.Kill();
+  constexpr int64_t kMore = 1'000;
+  JobHarness next(Options(3), [output = directory_ + "/out", hold = hold_](StreamExecutionEnvironment& env) {
+    env.FromSource(HeldSequence(kRecords, hold), "numbers")
+        .Uid("numbers")
+        .Union(env.FromSequence(kRecords, kRecords + kMore - 1).Uid("more"))
+        .KeyBy([](const int64_t& value) { return value % kKeys; })
+        .Process(Number())
+        .Uid("number")
+        .SinkTo(TextFileSink(output))
+        .Uid("out");
+  });
+  next.RestoreFrom(job);
+  next.Start();
+  hold_->LetGo();
+  next.RunToEnd();
+  EXPECT_EQ(CommittedLines(), kRecords + kMore);
 }
 
 TEST_F(SavepointTest, TheJobGoesOnAndItsCheckpointsStandOnWhatTheSavepointWrote) {
