@@ -235,6 +235,15 @@ bool JobHarness::Trigger(CheckpointId id, std::shared_ptr<const SavepointOrder> 
 
 void JobHarness::TakeForCompleted(CheckpointId id) {
   completed_ = acknowledged_;
+  // As AssignState does: an operator that was there is named, with or without state.
+  for (auto& [subtask, snapshot] : completed_) {
+    for (const ChainedOperator& op : plan_.graph.vertices[subtask.vertex.value].chain) {
+      const auto is_it = [&op](const OperatorSubtaskState& state) { return state.operator_id == op.id; };
+      if (std::none_of(snapshot.operators.begin(), snapshot.operators.end(), is_it)) {
+        snapshot.operators.push_back({.operator_id = op.id, .keyed = {}, .operator_state = {}});
+      }
+    }
+  }
   completed_id_ = id;
   finished_at_completed_.clear();
   for (const auto& [subtask, state] : states_) {
