@@ -211,7 +211,7 @@ constinit const ConfigOption<std::optional<std::string>> kEnvLogDir{{
     .reader = OptionReader::kDaemons, .description = "Directory of log files; the console only when not set."}};
 constinit const ConfigOption<LogLevel> kEnvLogLevel{{
     .key = "env.log.level", .kind = OptionKind::kEnum, .default_text = "INFO",
-    .names = {{{"DEBUG", 0}, {"INFO", 1}, {"WARN", 2}, {"ERROR", 3}}}, .reader = OptionReader::kDaemons, .description = "DEBUG, INFO, WARN or ERROR."}};
+    .names = {{{"DEBUG", 0}, {"INFO", 1}, {"WARN", 2}, {"ERROR", 3}}}, .description = "DEBUG, INFO, WARN or ERROR."}};
 constinit const ConfigOption<int64_t> kEnvLogMax{{
     .key = "env.log.max", .kind = OptionKind::kInt, .default_text = "10", .min = 1, .max = 10000,
     .reader = OptionReader::kDaemons, .description = "Old log files that are kept."}};
