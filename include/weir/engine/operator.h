@@ -47,7 +47,7 @@ struct OperatorContext {
   std::function<void(uint32_t)> request_work;  // Of source readers: asks the enumerator for this many splits.
   std::function<void(int)> wake_on_readable;   // Wakes the task once when the file descriptor has input.
   std::function<std::vector<std::string>(std::string_view name)> restored_items;  // Of operator state.
-  bool restored = false;                       // The job started from a checkpoint.
+  bool restored = false;                       // The operator was in the restored checkpoint, with or without state.
   std::string job_id;
   std::string operator_id;
   std::string attempt;
