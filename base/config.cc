@@ -95,6 +95,8 @@ std::string DescribeUnknownKey(const ConfigSetting& setting) {
   if (foreign == ForeignKey::kFlink || (foreign == ForeignKey::kFlinkFamily && nearest.distance > 2)) {
     return fmt::format("configuration key is known to Flink, not supported yet, {}", where);
   }
+  // Beyond a third of its letters nothing is near.
+  if (nearest.distance * 3 > setting.key.size()) return fmt::format("configuration key is unknown, {}", where);
   return fmt::format("configuration key is unknown, {}, nearest={}", where, nearest.key);
 }
 

@@ -37,14 +37,23 @@ void ShowUpload(uint64_t sent, uint64_t total) {
   if (sent == total) std::fputc('\n', stderr);
 }
 
-// Waits until the job has ended.
+// Says each restart once, with its cause; `said` is how many were said before.
+void ShowRestarts(const proto::JobDetails& details, uint32_t& said) {
+  if (details.restarts() <= said) return;
+  said = details.restarts();
+  std::fprintf(stderr, "Job restarts (%u so far): %s\n", said, details.has_failure() ? FailureText(details.failure()).c_str() : "no cause was reported");
+}
+
+// Waits until the job has ended; meanwhile restarts are said on stderr.
 StatusOr<proto::JobDetails> Await(ClusterClient& cluster, JobId job) {
   int lost = 0;
+  uint32_t restarts_said = 0;
   while (true) {
     StatusOr<proto::JobDetails> details = cluster.Get(job);
     if (!details.ok() && (details.status().code() != StatusCode::kUnavailable || ++lost > kLostPollsMax)) return details.status();
     if (details.ok()) {
       lost = 0;
+      ShowRestarts(*details, restarts_said);
       if (details->overview().end_time_ms() != 0) return details;
     }
     std::this_thread::sleep_for(kPollInterval);

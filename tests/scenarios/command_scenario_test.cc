@@ -160,6 +160,16 @@ TEST_F(CommandMessageTest, ASnapshotThatCannotBeReadHoldsUpNothingElse) {
   EXPECT_SAYS(end->failure, metadata);
 }
 
+TEST_F(CommandMessageTest, AnAttachedRunSaysThatItsJobRestartsAndWhy) {
+  const StatusOr<CommandResult> run = cluster_->Command(
+      "run", {JobPath("scenario_bad_job"), "--how", "throw", "--restarts", "1", "--output", cluster_->NewDirectory("bad")});
+  ASSERT_TRUE(run.ok()) << run.status().ToString();
+  EXPECT_FALSE(run->ok());
+  const size_t restart = run->error.find("Job restarts (1 so far): ");
+  ASSERT_NE(restart, std::string::npos) << run->error;
+  EXPECT_NE(run->error.find("value 500 is beyond the pale", restart), std::string::npos) << run->error;
+}
+
 TEST_F(CommandMessageTest, AFailureHasAMessageAndAStack) {
   const StatusOr<CommandResult> run =
       cluster_->Command("run", {"-o", "json", JobPath("scenario_bad_job"), "--how", "throw", "--output", cluster_->NewDirectory("bad")});

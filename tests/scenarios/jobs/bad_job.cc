@@ -51,7 +51,8 @@ class Misbehave final : public MapFunction<int64_t, int64_t> {
 
 WEIR_JOB(StreamExecutionEnvironment& env, const Parameters& args) {
   env.SetJobName("Bad Job");
-  env.SetRestartStrategy(RestartStrategies::NoRestart());
+  const uint32_t restarts = static_cast<uint32_t>(std::stoul(args.Get("restarts", "0")));
+  env.SetRestartStrategy(restarts == 0 ? RestartStrategies::NoRestart() : RestartStrategies::FixedDelayRestart(restarts, 1));
   if (args.Required("how") == "throw-planning") throw std::runtime_error("the plan failed");
   if (args.Required("how") == "segfault-planning") WriteThroughNull();
   // Slow enough that it runs for a while before it goes wrong.

@@ -154,7 +154,7 @@ TEST(ConfigurationTest, UnknownKeysAreWarningsThatNameTheNearestKey) {
                           "configuration key is known to Flink, not supported yet, key=rest.port at f.yaml:4",
                           "configuration key is known to Flink, not supported yet, key=execution.checkpointing.mode at f.yaml:5",
                           HasSubstr("key=metrics.reporter.prom.prt at f.yaml:6, nearest=metrics.reporter.prom.port"),
-                          HasSubstr("key=zzz at f.yaml:7"), HasSubstr("at -D, nearest=heartbeat.interval")));
+                          "configuration key is unknown, key=zzz at f.yaml:7", HasSubstr("at -D, nearest=heartbeat.interval")));
   EXPECT_EQ(configuration.Get(options::kParallelismDefault), 1);
 }
 
