@@ -77,7 +77,7 @@ constexpr std::string_view kFlinkKeys[] = {
     "metrics.scope.jm.job", "metrics.scope.operator", "metrics.scope.task", "metrics.scope.tm", "metrics.scope.tm-job",
     "metrics.scope.tm.job", "metrics.system-resource", "metrics.system-resource-probing-interval", "pekko.ask.timeout",
     "pekko.framesize", "pekko.lookup.timeout", "pekko.ssl.enabled", "pekko.tcp.timeout", "pipeline.auto-generate-uids",
-    "pipeline.auto-watermark-interval", "pipeline.cached-files", "pipeline.classpaths",
+    "pipeline.cached-files", "pipeline.classpaths",
     "pipeline.global-job-parameters", "pipeline.jars", "pipeline.jobvertex-parallelism-overrides", "pipeline.name",
     "pipeline.object-reuse", "pipeline.operator-chaining",
     "pipeline.operator-chaining.chain-operators-with-different-max-parallelism", "pipeline.operator-chaining.enabled",

@@ -99,6 +99,9 @@ constinit const ConfigOption<std::chrono::milliseconds> kExecutionBufferTimeoutI
     .key = "execution.buffer-timeout.interval", .older_keys = {"execution.buffer-timeout"},
     .kind = OptionKind::kDuration, .default_text = "100 ms", .min = 0,
     .description = "A batch that is not full leaves after this time at the latest; 0 = when no more input is at hand, within a millisecond when there is."}};
+constinit const ConfigOption<std::chrono::milliseconds> kPipelineAutoWatermarkInterval{{
+    .key = "pipeline.auto-watermark-interval", .kind = OptionKind::kDuration, .default_text = "200 ms", .min = 0,
+    .description = "How often watermark generators are asked for a watermark; 0 = never."}};
 constinit const ConfigOption<StateBackendType> kStateBackendType{{
     .key = "state.backend.type", .older_keys = {"state.backend"}, .kind = OptionKind::kEnum, .default_text = "hashmap",
     .names = {{{"hashmap", 0}, {"memory", 0}, {"jobmanager", 0}, {"filesystem", 0}}},
@@ -244,7 +247,7 @@ constexpr const OptionInfo* kAll[] = {
     &kTaskManagerArtifactDownloadTimeout.info, &kClusterRegistrationInitialTimeout.info,
     &kClusterRegistrationMaxTimeout.info, &kSlotRequestTimeout.info, &kWorkerStartTimeout.info,
     &kWorkerShutdownTimeout.info, &kParallelismDefault.info, &kPipelineMaxParallelism.info,
-    &kExecutionBufferTimeoutInterval.info, &kStateBackendType.info, &kExecutionCheckpointingInterval.info,
+    &kExecutionBufferTimeoutInterval.info, &kPipelineAutoWatermarkInterval.info, &kStateBackendType.info, &kExecutionCheckpointingInterval.info,
     &kExecutionCheckpointingTimeout.info, &kExecutionCheckpointingMinPause.info,
     &kExecutionCheckpointingTolerableFailedCheckpoints.info, &kExecutionCheckpointingNumRetained.info,
     &kExecutionCheckpointingDir.info, &kExecutionCheckpointingSavepointDir.info, &kExecutionCheckpointingDataInlineThreshold.info,

@@ -54,6 +54,7 @@ extern const ConfigOption<std::chrono::milliseconds> kWorkerShutdownTimeout;
 extern const ConfigOption<int64_t> kParallelismDefault;
 extern const ConfigOption<std::optional<int64_t>> kPipelineMaxParallelism;
 extern const ConfigOption<std::chrono::milliseconds> kExecutionBufferTimeoutInterval;
+extern const ConfigOption<std::chrono::milliseconds> kPipelineAutoWatermarkInterval;
 extern const ConfigOption<StateBackendType> kStateBackendType;
 
 // Checkpoints.

@@ -16,6 +16,7 @@ proto::OperatorStateHandle ToProto(const OperatorStateHandle& handle) {
     proto::OperatorStatePartition& added = *message.add_partitions();
     added.set_name(partition.name);
     added.set_mode(static_cast<uint32_t>(partition.mode));
+    added.set_schema(partition.schema);
     for (const OperatorStatePartition::Item& item : partition.items) {
       added.add_item_offsets(item.offset);
       added.add_item_sizes(item.size_bytes);
@@ -32,6 +33,7 @@ StatusOr<OperatorStatePartition> PartitionFromProto(const proto::OperatorStatePa
     return InvalidArgument("operator state has an unknown mode, mode=" + std::to_string(message.mode()));
   }
   partition.mode = static_cast<RedistributionMode>(message.mode());
+  partition.schema = message.schema();
   if (message.item_offsets_size() != message.item_sizes_size()) return InvalidArgument("operator state has unequal counts of offsets and sizes");
   partition.items.reserve(static_cast<size_t>(message.item_offsets_size()));
   for (int i = 0; i < message.item_offsets_size(); ++i) {

@@ -54,6 +54,7 @@ StatusOr<proto::WorkerSettings> ResolveWorkerSettings(const Configuration& own, 
   settings.set_batch_bytes_max(static_cast<uint64_t>(merged.Get(options::kTaskManagerNetworkBatchBytesMax).bytes));
   settings.set_credits_per_channel(static_cast<uint32_t>(merged.Get(options::kTaskManagerNetworkCreditsPerChannel)));
   settings.set_buffer_timeout_ms(merged.Get(options::kExecutionBufferTimeoutInterval).count());
+  settings.set_auto_watermark_interval_ms(merged.Get(options::kPipelineAutoWatermarkInterval).count());
   settings.set_thread_per_task(merged.Get(options::kTaskManagerSlotThreading) == SlotThreading::kTask);
   settings.set_inline_state_bytes_max(static_cast<uint64_t>(merged.Get(options::kExecutionCheckpointingDataInlineThreshold).bytes));
   settings.set_cancellation_timeout_ms(own.Get(options::kTaskCancellationTimeout).count());

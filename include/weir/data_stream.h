@@ -7,12 +7,17 @@
 #include <utility>
 #include <vector>
 
+#include <weir/connected_streams.h>
 #include <weir/engine/stream_graph.h>
 #include <weir/io/print.h>
 #include <weir/io/text_file_sink.h>
 #include <weir/operators/keyed.h>
+#include <weir/operators/process.h>
 #include <weir/operators/sink.h>
+#include <weir/operators/sink_function.h>
+#include <weir/operators/state_declarations.h>
 #include <weir/operators/stateless.h>
+#include <weir/operators/watermarks.h>
 #include <weir/operators/with_state.h>
 
 namespace weir {
@@ -75,16 +80,45 @@ class DataStream {
   template <class F>
   auto Map(F function) const {
     using O = internal::MapResult<F, T>;
-    return Append<O>("Map", [function] { return std::make_unique<internal::MapOperator<F, T, O>>(function); });
+    return AppendFunction<O, F>("Map", [function] { return std::make_unique<internal::MapOperator<F, T, O>>(function); });
   }
   template <class F>
   DataStream<T> Filter(F predicate) const {
-    return Append<T>("Filter", [predicate] { return std::make_unique<internal::FilterOperator<F, T>>(predicate); });
+    return AppendFunction<T, F>("Filter", [predicate] { return std::make_unique<internal::FilterOperator<F, T>>(predicate); });
   }
   template <class F>
   auto FlatMap(F function) const {
     using O = internal::FlatMapResult<F>;
-    return Append<O>("Flat Map", [function] { return std::make_unique<internal::FlatMapOperator<F, T, O>>(function); });
+    return AppendFunction<O, F>("Flat Map", [function] { return std::make_unique<internal::FlatMapOperator<F, T, O>>(function); });
+  }
+  // A ProcessFunction<T, O>.
+  template <class F>
+  auto Process(F function) const {
+    using O = typename F::OutputType;
+    static_assert(std::derived_from<F, ProcessFunction<T, O>>, "Process takes a weir::ProcessFunction<Record, Result>; a function with keys: KeyBy first");
+    return AppendFunction<O, F>("Process", [function] { return std::make_unique<internal::ProcessOperator<T, O, F>>(function); });
+  }
+
+  // ---- Event time ----
+  DataStream<T> AssignTimestampsAndWatermarks(WatermarkStrategy<T> strategy) const {
+    const uint32_t parallelism = node().parallelism;
+    DataStream<T> assigned =
+        Append<T>("Timestamps/Watermarks", [strategy] { return std::make_unique<internal::TimestampsAndWatermarksOperator<T>>(strategy); });
+    graph_->nodes.back()->parallelism = parallelism;  // Its input's, not the environment's.
+    return assigned;
+  }
+
+  // ---- Side outputs ----
+  // What the operator of this stream emits with the tag. std::invalid_argument when the same id was read with another type.
+  template <class U>
+  DataStream<U> GetSideOutput(const OutputTag<U>& tag) const {
+    const auto [found, is_new] = node().side_outputs.emplace(tag.id(), &TypeOf<U>());
+    if (!is_new && found->second != &TypeOf<U>()) {
+      throw std::invalid_argument("side output \"" + tag.id() + "\" of \"" + node().name + "\" is read with two types");
+    }
+    StreamEdge edge{.from = node().id, .routing = internal::RoutingOf<U>()};
+    edge.routing.side_output = tag.id();
+    return DataStream<U>(graph_, std::vector<StreamEdge>{std::move(edge)});
   }
 
   // ---- Keys ----
@@ -104,12 +138,33 @@ class DataStream {
     return KeyedStream<K, T, Selector>(std::move(keyed), std::move(selector));
   }
 
+  // ---- Two streams ----
+  template <class U>
+  ConnectedStreams<T, U> Connect(const DataStream<U>& other) const {
+    return ConnectedStreams<T, U>(*this, other);
+  }
+  template <class B>
+  BroadcastConnectedStream<T, B> Connect(const BroadcastStream<B>& broadcast) const {
+    return BroadcastConnectedStream<T, B>(*this, broadcast);
+  }
+
   // ---- Partitioners ----
   DataStream Forward() const { return Partition(PartitionerKind::kForward); }
   DataStream Rebalance() const { return Partition(PartitionerKind::kRebalance); }
   DataStream Rescale() const { return Partition(PartitionerKind::kRescale); }
   DataStream Shuffle() const { return Partition(PartitionerKind::kShuffle); }
   DataStream Broadcast() const { return Partition(PartitionerKind::kBroadcast); }
+  // For Connect: the states that the broadcast records fill.
+  template <class K, class V, class... Others>
+  BroadcastStream<T> Broadcast(const MapStateDescriptor<K, V>& state, const Others&... others) const {
+    internal::BroadcastDeclarations declarations;
+    const auto add = [&declarations](const auto& descriptor) {
+      declarations.push_back([descriptor](OperatorStateStore& store) { store.GetBroadcastState(descriptor); });
+    };
+    add(state);
+    (add(others), ...);
+    return BroadcastStream<T>(Broadcast(), std::move(declarations));
+  }
   DataStream Global() const { return Partition(PartitionerKind::kGlobal); }
   // `partition(record, channels)` yields a channel in [0, channels); anything else fails the task.
   template <class F>
@@ -142,6 +197,14 @@ class DataStream {
       return std::make_unique<internal::ForEachOperator<T, PrintFunction<T>>>(PrintFunction<T>(identifier));
     });
   }
+  // A SinkFunction<T>.
+  template <class F>
+  DataStreamSink AddSink(F function) const {
+    static_assert(std::derived_from<F, SinkFunction<T>>, "AddSink takes a weir::SinkFunction of this stream's record type; SinkTo takes a weir::Sink");
+    DataStreamSink attached = AppendSink("Unnamed", [function] { return std::make_unique<internal::SinkFunctionOperator<T, F>>(function); });
+    graph_->nodes.back()->stateful = internal::HasOperatorState<F>;
+    return attached;
+  }
   template <class S>
   DataStreamSink SinkTo(S sink) const {
     std::shared_ptr<const Sink<T>> shared;
@@ -157,6 +220,7 @@ class DataStream {
   }
 
   const std::shared_ptr<StreamGraph>& graph() const { return graph_; }
+  const std::vector<StreamEdge>& origins() const { return origins_; }
 
   // Appends an operator of any kind; for the SDK's own use.
   template <class O, class Make>
@@ -170,6 +234,13 @@ class DataStream {
  private:
   template <class U>
   friend class DataStream;
+
+  template <class O, class F, class Make>
+  DataStream<O> AppendFunction(std::string name, Make make) const {
+    DataStream<O> out = Append<O>(std::move(name), std::move(make));
+    graph_->nodes.back()->stateful = internal::HasOperatorState<F>;
+    return out;
+  }
 
   StreamNode& node() const { return *graph_->nodes[origins_.back().from]; }
 
@@ -207,6 +278,20 @@ class KeyedStream {
     return AppendProcess("KeyedProcess", std::move(function));
   }
 
+  // ---- Record by record: the function's states, its members, are those of the record's key ----
+  template <class F>
+  auto Map(F function) const {
+    return AppendRecord<internal::MapResult<F, T>, internal::KeyedCall::kMap>("Map", std::move(function));
+  }
+  template <class F>
+  auto FlatMap(F function) const {
+    return AppendRecord<internal::FlatMapResult<F>, internal::KeyedCall::kFlatMap>("Flat Map", std::move(function));
+  }
+  template <class F>
+  DataStream<T> Filter(F predicate) const {
+    return AppendRecord<T, internal::KeyedCall::kFilter>("Filter", std::move(predicate));
+  }
+
   // ---- Functions of a record and one state of its key ----
   // `state` is what the key's last record left there, nothing at first; an emptied one is cleared.
   // [](const Record&, std::optional<State>& state) { return result; }
@@ -224,6 +309,24 @@ class KeyedStream {
   DataStream<T> FilterWithState(F predicate) const {
     return AppendProcess("Filter With State", internal::FilterWithState<K, T, F>(std::move(predicate)));
   }
+
+  // ---- Two streams ----
+  template <class U, class OtherSelector>
+  auto Connect(const KeyedStream<K, U, OtherSelector>& other) const {
+    return ConnectedKeyedStreams<K, T, U, Selector, OtherSelector>(*this, other);
+  }
+  template <class OtherKey, class U, class OtherSelector>
+    requires(!std::is_same_v<OtherKey, K>)
+  void Connect(const KeyedStream<OtherKey, U, OtherSelector>&) const {
+    static_assert(std::is_same_v<OtherKey, K>, "two keyed streams can be connected when their keys have the same type");
+  }
+  template <class B>
+  auto Connect(const BroadcastStream<B>& broadcast) const {
+    return BroadcastConnectedKeyedStream<K, T, B, Selector>(*this, broadcast);
+  }
+
+  const DataStream<T>& stream() const { return stream_; }
+  const Selector& selector() const { return selector_; }
 
   template <class F>
   DataStream<T> Reduce(F function) const {
@@ -248,36 +351,33 @@ class KeyedStream {
   }
 
  private:
-  static StateDeclarationText Describe(const StateHandle& handle) {
-    return {handle.declaration().name, handle.declaration().kind, handle.declaration().Schema()};
-  }
   template <class F>
   auto AppendProcess(std::string name, F function) const {
     using O = typename F::OutputType;
-    std::vector<StateDeclarationText> states;
-    {
-      StateHandleScope scope;
-      const F copy(function);
-      for (const StateHandle* handle : scope.In(&copy, sizeof(F))) states.push_back(Describe(*handle));
-    }
-    return AppendKeyed<O>(std::move(name), std::move(states), [function, selector = selector_] {
-      return internal::KeyedProcessOperator<K, T, O, F, Selector>::Make(function, selector);
-    });
+    return AppendStateful<O, internal::KeyedProcessOperator<K, T, O, F, Selector>>(std::move(name), std::move(function));
+  }
+  template <class O, internal::KeyedCall kCall, class F>
+  DataStream<O> AppendRecord(std::string name, F function) const {
+    return AppendStateful<O, internal::KeyedRecordOperator<K, T, O, F, Selector, kCall>>(std::move(name), std::move(function));
+  }
+  template <class O, class Op, class F>
+  DataStream<O> AppendStateful(std::string name, F function) const {
+    std::vector<StateDeclarationText> states = internal::StatesOf(function);
+    return AppendKeyed<O, F>(std::move(name), std::move(states),
+                             [function, selector = selector_] { return internal::MakeKeyed<Op>(function, selector); });
   }
   template <class F>
   DataStream<T> AppendReduce(std::string name, F function) const {
-    return AppendKeyed<T>(std::move(name), {{"_op_state", "value", SchemaOf<T>()}}, [function, selector = selector_] {
+    return AppendKeyed<T, F>(std::move(name), {{"_op_state", "value", SchemaOf<T>()}}, [function, selector = selector_] {
       return std::make_unique<internal::ReduceOperator<K, T, F, Selector>>(function, selector);
     });
   }
-  template <class O, class Make>
+  template <class O, class F, class Make>
   DataStream<O> AppendKeyed(std::string name, std::vector<StateDeclarationText> states, Make make) const {
     DataStream<O> out = stream_.template Append<O>(std::move(name), std::move(make));
     StreamNode& node = *stream_.graph()->nodes.back();
-    node.keyed = true;
-    node.key_schema = SchemaOf<K>();
-    node.stateful = !states.empty();
-    node.states = std::move(states);
+    node.stateful = internal::HasOperatorState<F>;
+    internal::DeclareKeyed<K>(node, std::move(states));
     return out;
   }
 

@@ -2,9 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 
+#include <weir/checkpointed_function.h>
 #include <weir/collector.h>
+#include <weir/process_context.h>
 #include <weir/runtime_context.h>
 #include <weir/state/aggregating_state.h>
 #include <weir/state/list_state.h>
@@ -38,31 +39,31 @@ class ReduceFunction : public RichFunction {
   virtual T Reduce(const T& a, const T& b) = 0;
 };
 
-// Every record of a key, with state of that key. States are members (ValueState<T> count_{"count"}).
+// A record at a time, with side outputs and clocks.
+template <class I, class O>
+class ProcessFunction : public RichFunction {
+ public:
+  using InputType = I;
+  using OutputType = O;
+  using Context = ProcessContext;
+
+  virtual void ProcessElement(const I& value, Context& context, Collector<O>& out) = 0;
+};
+
+// Every record of a key, with state and timers of that key. States are members (ValueState<T> count_{"count"}).
 template <class K, class I, class O>
 class KeyedProcessFunction : public RichFunction {
  public:
   using KeyType = K;
   using InputType = I;
   using OutputType = O;
-
-  class Context {
-   public:
-    // The event timestamp in milliseconds; nothing when the stream has none.
-    std::optional<int64_t> Timestamp() const { return timestamp_; }
-    const K& CurrentKey() const { return *key_; }
-
-    void Set(const K& key, std::optional<int64_t> timestamp) {
-      key_ = &key;
-      timestamp_ = timestamp;
-    }
-
-   private:
-    const K* key_ = nullptr;
-    std::optional<int64_t> timestamp_;
-  };
+  using FunctionBase = KeyedProcessFunction;
+  using Context = KeyedContext<K>;
+  using OnTimerContext = TimerContext<KeyedContext<K>>;
 
   virtual void ProcessElement(const I& value, Context& context, Collector<O>& out) = 0;
+  // For each timer of the function, with its key current. What it emits has the timer's timestamp; none in processing time.
+  virtual void OnTimer(int64_t, OnTimerContext&, Collector<O>&) {}
   // Once per live key at the end of a bounded input.
   virtual void Finish(Context&, Collector<O>&) {}
 };

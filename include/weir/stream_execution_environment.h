@@ -12,6 +12,7 @@
 #include <weir/engine/stream_graph.h>
 #include <weir/io/builtin_sources.h>
 #include <weir/operators/source.h>
+#include <weir/operators/source_function.h>
 
 namespace weir {
 
@@ -27,6 +28,8 @@ class StreamExecutionEnvironment {
   void SetCheckpointTimeout(std::chrono::milliseconds timeout) { graph_->checkpoint_timeout_ms = timeout.count(); }
   void SetMinPauseBetweenCheckpoints(std::chrono::milliseconds pause) { graph_->min_pause_ms = pause.count(); }
   void SetRestartStrategy(RestartStrategyConfig strategy) { graph_->restart = strategy; }
+  // How often watermark generators are asked; 0 = never (pipeline.auto-watermark-interval).
+  void SetAutoWatermarkInterval(std::chrono::milliseconds interval) { graph_->auto_watermark_interval_ms = interval.count(); }
   void SetBufferTimeout(std::chrono::milliseconds timeout) { graph_->buffer_timeout_ms = timeout.count(); }
   void DisableOperatorChaining() { graph_->chaining = false; }
   uint32_t Parallelism() const { return graph_->parallelism; }
@@ -92,6 +95,21 @@ class StreamExecutionEnvironment {
       return std::make_unique<internal::EnumeratorOperator<T, SplitT>>(shared, own != 0 ? own : graph->parallelism);
     };
     return DataStream<T>(graph_, reader);
+  }
+  // The same with event time.
+  template <class S>
+  DataStream<typename S::RecordType> FromSource(S source, WatermarkStrategy<typename S::RecordType> strategy, const std::string& name) {
+    return FromSource(std::move(source), name).AssignTimestampsAndWatermarks(std::move(strategy));
+  }
+  // A SourceFunction<T>.
+  template <class F>
+  DataStream<typename F::OutputType> AddSource(F function, const std::string& name = "Custom Source") {
+    using T = typename F::OutputType;
+    static_assert(std::derived_from<F, SourceFunction<T>>, "AddSource takes a weir::SourceFunction<Record>; FromSource takes a weir::Source");
+    StreamNode& source = graph_->Add("Source: " + name, [function] { return std::make_unique<internal::SourceFunctionOperator<T, F>>(function); });
+    source.output_type = &TypeOf<T>();
+    source.stateful = internal::HasOperatorState<F>;
+    return DataStream<T>(graph_, source);
   }
 
  private:

@@ -51,7 +51,7 @@ class Receiver {
     for (OperatorStatePartition& partition : handle.partitions) {
       if (partition.name == source.name && partition.mode == source.mode) return partition;
     }
-    handle.partitions.push_back({.name = source.name, .mode = source.mode, .items = {}});
+    handle.partitions.push_back({.name = source.name, .mode = source.mode, .schema = source.schema, .items = {}});
     return handle.partitions.back();
   }
 

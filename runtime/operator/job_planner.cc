@@ -106,7 +106,7 @@ class Planner {
     if (!stream_.chaining || node.inputs.size() != 1 || node.chaining != ChainingStrategy::kAlways) return false;
     const StreamEdge& edge = node.inputs[0];
     const StreamNode& from = *nodes_[edge.from];
-    return edge.partitioner == PartitionerKind::kForward && consumers_[edge.from] == 1 && from.chaining != ChainingStrategy::kNever &&
+    return edge.partitioner == PartitionerKind::kForward && edge.routing.side_output.empty() && consumers_[edge.from] == 1 && from.chaining != ChainingStrategy::kNever &&
            !from.is_enumerator && from.slot_sharing_group == node.slot_sharing_group && from.parallelism == node.parallelism;
   }
 

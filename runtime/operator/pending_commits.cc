@@ -12,8 +12,9 @@ void PendingCommits::Add(uint64_t checkpoint_id, std::vector<std::string> commit
 }
 
 void PendingCommits::Snapshot(OperatorStateSink& state) const {
+  state.Declare(kStateName, OperatorStateSink::Mode::kEvenSplit, "committable");
   for (const auto& [checkpoint_id, committables] : pending_) {
-    for (const std::string& committable : committables) state.Add(kStateName, OperatorStateSink::Mode::kEvenSplit, committable);
+    for (const std::string& committable : committables) state.Add(kStateName, committable);
   }
 }
 

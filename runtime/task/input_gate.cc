@@ -2,9 +2,13 @@
 
 namespace weir {
 
-InputGate::InputGate(std::vector<std::unique_ptr<ChannelReader>> readers, uint32_t join_rows_target)
-    : aligner_(static_cast<uint32_t>(readers.size())), join_rows_target_(join_rows_target) {
-  for (std::unique_ptr<ChannelReader>& reader : readers) channels_.emplace_back().reader = std::move(reader);
+InputGate::InputGate(std::vector<Input> inputs, uint32_t join_rows_target)
+    : aligner_(static_cast<uint32_t>(inputs.size())), join_rows_target_(join_rows_target) {
+  for (Input& input : inputs) {
+    Channel& channel = channels_.emplace_back();
+    channel.reader = std::move(input.reader);
+    channel.input = input.input;
+  }
 }
 
 std::optional<InputGate::Polled> InputGate::Poll() {
@@ -43,10 +47,11 @@ bool InputGate::AllDrained() const {
   return std::all_of(channels_.begin(), channels_.end(), [](const Channel& channel) { return channel.ended || channel.status == StreamStatus::kDrained; });
 }
 
-int64_t InputGate::MinWatermark() const {
-  int64_t minimum = kMaxWatermark;
+std::optional<int64_t> InputGate::MinWatermark() const {
+  std::optional<int64_t> minimum;
   for (const Channel& channel : channels_) {
-    if (!channel.ended && channel.status == StreamStatus::kActive) minimum = std::min(minimum, channel.watermark);
+    const bool counts = channel.watermark == kMaxWatermark || (!channel.ended && channel.status == StreamStatus::kActive);
+    if (counts) minimum = std::min(minimum.value_or(kMaxWatermark), channel.watermark);
   }
   return minimum;
 }

@@ -16,9 +16,14 @@ class InputGate {
  public:
   struct Channel {
     std::unique_ptr<ChannelReader> reader;
+    uint8_t input = 0;   // Of the operator: 1 = the second of two.
     int64_t watermark = kMinWatermark;
     StreamStatus status = StreamStatus::kActive;
     bool ended = false;  // EndOfInput came.
+  };
+  struct Input {
+    std::unique_ptr<ChannelReader> reader;
+    uint8_t input = 0;
   };
   struct Polled {
     ChannelIndex channel;
@@ -26,13 +31,14 @@ class InputGate {
   };
 
   // Batches that wait on one channel are joined up to this many rows before the operator sees them.
-  InputGate(std::vector<std::unique_ptr<ChannelReader>> readers, uint32_t join_rows_target);
+  InputGate(std::vector<Input> inputs, uint32_t join_rows_target);
 
   // The next element of a channel that is neither blocked nor ended, channels in turn; nothing when all are empty.
   std::optional<Polled> Poll();
   bool AllDrained() const;  // Every channel is drained or ended.
   bool AllEnded() const { return aligner_.open_count() == 0; }
-  int64_t MinWatermark() const;
+  // Over the channels that are active, have drained or ended with the end of time; nothing when there is none.
+  std::optional<int64_t> MinWatermark() const;
   void RequestWork(uint32_t count) { channels_.front().reader->RequestWork(count); }
   Status health() const;
 

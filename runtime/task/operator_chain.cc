@@ -12,15 +12,6 @@
 namespace weir {
 namespace {
 
-class ChainLink final : public BatchSink {
- public:
-  explicit ChainLink(Operator& next) : next_(next) {}
-  void Push(RecordBatch batch) override { next_.ProcessBatch(batch); }
-
- private:
-  Operator& next_;
-};
-
 uint32_t RowsInCache(const TypeInfo& type) {
   constexpr uint32_t kBytes = 12 * 1024;
   constexpr uint32_t kRowsMin = 16;
@@ -28,6 +19,19 @@ uint32_t RowsInCache(const TypeInfo& type) {
 }
 
 }  // namespace
+
+// What an operator emits goes to the one behind it.
+class OperatorChain::Next final : public BatchSink {
+ public:
+  Next(OperatorChain& chain, size_t link_index) : chain_(chain), link_index_(link_index), op_(*chain.links_[link_index].op) {}
+  void Push(RecordBatch batch) override { op_.ProcessBatch(batch); }
+  void PushWatermark(int64_t watermark_ms) override { chain_.AdvanceWatermark(link_index_, watermark_ms); }
+
+ private:
+  OperatorChain& chain_;
+  const size_t link_index_;
+  Operator& op_;
+};
 
 OperatorChain::OperatorChain(Options options, BatchSink& tail) : options_(std::move(options)), tail_(tail) {
   const JobVertex& vertex = *options_.vertex;
@@ -50,7 +54,7 @@ OperatorChain::OperatorChain(Options options, BatchSink& tail) : options_(std::m
         TaskRuntimeInfo{options_.job_name, vertex.chain[i].name, options_.subtask, vertex.parallelism, vertex.max_parallelism, options_.attempt_number},
         *link.metrics);
   }
-  for (size_t i = 0; i + 1 < links_.size(); ++i) links_[i].next = std::make_unique<ChainLink>(*links_[i + 1].op);
+  for (size_t i = 0; i + 1 < links_.size(); ++i) links_[i].next = std::make_unique<Next>(*this, i + 1);
 }
 
 OperatorChain::~OperatorChain() = default;
@@ -66,37 +70,75 @@ Status OperatorChain::Open() {
   for (size_t i = links_.size(); i-- > 0;) {
     Link& link = links_[i];
     if (link.keyed_state != nullptr) RETURN_IF_ERROR(RestoreKeyedState(link));
-    const StreamNode& node = *(*options_.nodes)[i];
-    auto context = std::make_unique<OperatorContext>(*link.runtime, link.next != nullptr ? *link.next : tail_);
-    if (node.output_type != nullptr) {
-      context->read_rows_max = options_.rows_per_batch(*node.output_type);
-      // A batch that is copied row by row, or read by the next operator, is best read while it is in the first cache.
-      const bool moves_whole = link.next == nullptr && !options_.tail_copies_rows;
-      context->output_bounds.rows_max = moves_whole ? context->read_rows_max : std::min(context->read_rows_max, RowsInCache(*node.output_type));
-      context->output_bounds.owned_bytes_max = options_.batch_bytes_max;
-    }
-    context->keyed_state = link.keyed_state.get();
-    context->distributor = options_.distributor;
-    context->request_work = options_.request_work;
-    context->wake_on_readable = options_.wake_on_readable;
-    context->restored_items = [this, &link](std::string_view name) {
-      StatusOr<std::vector<std::string>> items = RestoredItems(*link.description, name);
-      if (!items.ok()) {
-        restore_failure_ = items.status().WithContext("operator state of \"" + link.description->name + "\"");
-        throw std::runtime_error(restore_failure_.ToString());
-      }
-      return std::move(*items);
-    };
-    context->restored = RestoredStateOf(*link.description) != nullptr;
-    context->job_id = options_.job_id;
-    context->operator_id = link.description->id.ToHex();
-    context->attempt = options_.attempt;
+    std::unique_ptr<OperatorContext> context = MakeContext(i);
     opening_ = link.description->name;
     link.op->Open(*context);
     contexts_.push_back(std::move(context));
   }
   opening_.clear();
   return Status::Ok();
+}
+
+std::unique_ptr<OperatorContext> OperatorChain::MakeContext(size_t link_index) {
+  Link& link = links_[link_index];
+  const StreamNode& node = *(*options_.nodes)[link_index];
+  auto context = std::make_unique<OperatorContext>(*link.runtime, link.next != nullptr ? *link.next : tail_);
+  if (node.output_type != nullptr) {
+    context->read_rows_max = options_.rows_per_batch(*node.output_type);
+    // A batch that is copied row by row, or read by the next operator, is best read while it is in the first cache.
+    const bool moves_whole = link.next == nullptr && !options_.tail_copies_rows;
+    context->output_bounds.rows_max = moves_whole ? context->read_rows_max : std::min(context->read_rows_max, RowsInCache(*node.output_type));
+    context->output_bounds.owned_bytes_max = options_.batch_bytes_max;
+  }
+  context->keyed_state = link.keyed_state.get();
+  context->distributor = options_.distributor;
+  context->request_work = options_.request_work;
+  context->wake_on_readable = options_.wake_on_readable;
+  context->side_output = options_.side_output;
+  context->processing_time_ms = [clock = options_.clock] { return clock->WallMillis(); };
+  context->request_processing_time = [this](int64_t time_ms) { processing_time_due_ms_ = std::min(processing_time_due_ms_, time_ms); };
+  context->auto_watermark_interval_ms = options_.auto_watermark_interval_ms;
+  context->watermark_ms = options_.watermark_ms;
+  context->restored_operator_state = [this, &link] {
+    StatusOr<std::vector<RestoredOperatorState>> states = RestoredOperatorStates(*link.description);
+    if (!states.ok()) {
+      restore_failure_ = states.status().WithContext("operator state of \"" + link.description->name + "\"");
+      throw std::runtime_error(restore_failure_.ToString());
+    }
+    return std::move(*states);
+  };
+  if (RestoredStateOf(*link.description) != nullptr) context->restored_checkpoint_id = options_.restored_checkpoint;
+  context->job_id = options_.job_id;
+  context->operator_id = link.description->id.ToHex();
+  context->attempt = options_.attempt;
+  return context;
+}
+
+void OperatorChain::AdvanceWatermark(size_t link_index, int64_t watermark_ms) {
+  for (size_t i = link_index; i < links_.size(); ++i) {
+    const std::optional<int64_t> passed_on = links_[i].op->OnWatermark(watermark_ms);
+    if (!passed_on.has_value()) return;
+    watermark_ms = *passed_on;
+  }
+  tail_.PushWatermark(watermark_ms);
+}
+
+void OperatorChain::AdvanceProcessingTime() {
+  if (processing_time_due_ms_ == INT64_MAX) [[likely]] return;
+  const int64_t now_ms = options_.clock->WallMillis();
+  if (now_ms < processing_time_due_ms_) return;
+  // Whoever waits for a later time asks again.
+  processing_time_due_ms_ = INT64_MAX;
+  for (Link& link : links_) link.op->OnProcessingTime(now_ms);
+}
+
+std::optional<int64_t> OperatorChain::ProcessingTimeDueNs() const {
+  if (processing_time_due_ms_ == INT64_MAX) return std::nullopt;
+  constexpr int64_t kDayMs = 86'400'000;
+  const int64_t now_ms = options_.clock->WallMillis();
+  if (processing_time_due_ms_ <= now_ms) return 0;
+  const bool far = processing_time_due_ms_ > now_ms + kDayMs;  // The clock is looked at again then.
+  return (far ? kDayMs : processing_time_due_ms_ - now_ms) * 1'000'000;
 }
 
 Status OperatorChain::RestoreKeyedState(Link& link) {
@@ -108,19 +150,24 @@ Status OperatorChain::RestoreKeyedState(Link& link) {
   return weir::RestoreKeyedState(*options_.files, state->keyed, target, *link.keyed_state);
 }
 
-StatusOr<std::vector<std::string>> OperatorChain::RestoredItems(const ChainedOperator& op, std::string_view name) const {
-  std::vector<std::string> items;
+StatusOr<std::vector<RestoredOperatorState>> OperatorChain::RestoredOperatorStates(const ChainedOperator& op) const {
+  std::vector<RestoredOperatorState> restored;
   const OperatorSubtaskState* const state = RestoredStateOf(op);
-  if (state == nullptr) return items;
+  if (state == nullptr) return restored;
   for (const OperatorStateHandle& handle : state->operator_state) {
     ASSIGN_OR_RETURN(std::string content, ReadStateBytes(*options_.files, handle.bytes));
     ASSIGN_OR_RETURN(const OperatorStateReader reader, OperatorStateReader::Open(handle, std::move(content)));
     for (const OperatorStatePartition& partition : reader.partitions()) {
-      if (partition.name != name) continue;
-      for (const OperatorStatePartition::Item& item : partition.items) items.emplace_back(reader.Item(item));
+      auto found = std::find_if(restored.begin(), restored.end(), [&](const RestoredOperatorState& seen) { return seen.name == partition.name; });
+      const auto mode = static_cast<OperatorStateSink::Mode>(partition.mode);
+      if (found == restored.end()) found = restored.insert(found, {partition.name, mode, partition.schema, {}});
+      if (found->mode != mode || found->schema != partition.schema) {
+        return FailedPrecondition("subtasks kept different things under one name, state=" + partition.name + " schemas=" + found->schema + ", " + partition.schema);
+      }
+      for (const OperatorStatePartition::Item& item : partition.items) found->items.emplace_back(reader.Item(item));
     }
   }
-  return items;
+  return restored;
 }
 
 void OperatorChain::Finish() {

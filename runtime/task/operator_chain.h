@@ -36,9 +36,13 @@ class OperatorChain {
     MetricRegistry* metrics = nullptr;
     MetricLabels metric_labels;               // Of the task.
     WorkDistributor* distributor = nullptr;   // Of enumerators.
+    std::optional<uint64_t> restored_checkpoint;  // Nothing for a fresh start.
+    int64_t watermark_ms = INT64_MIN;             // Of the task, when the restored checkpoint was taken.
+    std::function<BatchSink*(const std::string& id, const TypeInfo& type)> side_output;
     std::function<void(uint32_t)> request_work;
     std::function<void(int)> wake_on_readable;
     std::function<uint32_t(const TypeInfo&)> rows_per_batch;
+    int64_t auto_watermark_interval_ms = 0;
     size_t batch_bytes_max = SIZE_MAX;  // What the rows of an output batch may own beyond their own size.
     bool tail_copies_rows = false;            // Each partition behind the chain does (ResultPartition::CopiesRows).
   };
@@ -58,7 +62,17 @@ class OperatorChain {
   // Restores and opens, tail first: an operator that emits in Open finds the next one open. kCorruption,
   // kFailedPrecondition (incompatible state) for what is wrong with the snapshot.
   Status Open();
-  void Process(RecordBatch& batch) { links_.front().op->ProcessBatch(batch); }
+  // `input` of the head: 0, or 1 for the second of two.
+  void Process(RecordBatch& batch, uint8_t input) {
+    Operator& head = *links_.front().op;
+    input == 0 ? head.ProcessBatch(batch) : head.ProcessSecondBatch(batch);
+  }
+  // From operator to operator, and to the tail what the last one passes on.
+  void AdvanceWatermark(int64_t watermark_ms) { AdvanceWatermark(0, watermark_ms); }
+  // Calls the operators that asked for a wall-clock time that has come. Cheap when none has asked.
+  void AdvanceProcessingTime();
+  // Until the earliest time that was asked for, in ns, 0 when it is over; nothing when there is none.
+  std::optional<int64_t> ProcessingTimeDueNs() const;
   PollResult Poll(bool inputs_drained) { return links_.front().op->Poll(inputs_drained); }
   // Head first: what an operator emits at its end passes through those behind it before they end.
   void Finish();
@@ -72,14 +86,19 @@ class OperatorChain {
   const std::string& opening() const { return opening_; }
 
  private:
+  class Next;
+
+  void AdvanceWatermark(size_t link_index, int64_t watermark_ms);
+  std::unique_ptr<OperatorContext> MakeContext(size_t link_index);
   Status RestoreKeyedState(Link& link);
-  StatusOr<std::vector<std::string>> RestoredItems(const ChainedOperator& op, std::string_view name) const;
+  StatusOr<std::vector<RestoredOperatorState>> RestoredOperatorStates(const ChainedOperator& op) const;
   const OperatorSubtaskState* RestoredStateOf(const ChainedOperator& op) const;
 
   const Options options_;
   BatchSink& tail_;
   std::vector<Link> links_;
   std::vector<std::unique_ptr<OperatorContext>> contexts_;
+  int64_t processing_time_due_ms_ = INT64_MAX;  // The earliest that was asked for.
   std::string opening_;
   Status restore_failure_;
   bool closed_ = false;

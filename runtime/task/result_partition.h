@@ -64,6 +64,7 @@ class ResultPartition final : public WorkDistributor, private ScatterTarget {
 
   // Rows go to their channels one by one; else a well-filled batch moves as it is.
   bool CopiesRows() const;
+  const EdgeRouting& routing() const { return *options_.routing; }
   bool Flushed();
   Status health() const;
   const FlushCounts& flushes() const { return flushes_; }

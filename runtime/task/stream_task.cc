@@ -36,14 +36,30 @@ bool MayFollow(TaskPhase from, TaskPhase to) {
 
 class StreamTask::Tail final : public BatchSink {
  public:
-  explicit Tail(std::vector<std::unique_ptr<ResultPartition>>& partitions) : partitions_(partitions) {}
+  // `side_output`: its id, empty for the main output.
+  Tail(StreamTask& task, const std::string& side_output) : task_(task) {
+    for (const auto& partition : task.partitions_) {
+      if (partition->routing().side_output == side_output) partitions_.push_back(partition.get());
+    }
+  }
+  bool has_readers() const { return !partitions_.empty(); }
+  const TypeInfo& type() const { return *partitions_.front()->routing().type; }
+  bool CopiesRows() const {
+    return std::all_of(partitions_.begin(), partitions_.end(), [](const ResultPartition* partition) { return partition->CopiesRows(); });
+  }
+
   void Push(RecordBatch batch) override {
     for (size_t i = 0; i + 1 < partitions_.size(); ++i) partitions_[i]->Push(batch.Copy());
     if (!partitions_.empty()) partitions_.back()->Push(std::move(batch));
   }
+  // On every partition: a side output is as far as the main one.
+  void PushWatermark(int64_t watermark_ms) override {
+    task_.Broadcast([watermark_ms] { return Element::Watermark(watermark_ms); });
+  }
 
  private:
-  std::vector<std::unique_ptr<ResultPartition>>& partitions_;
+  StreamTask& task_;
+  std::vector<ResultPartition*> partitions_;
 };
 
 StreamTask::StreamTask(Options options)
@@ -187,6 +203,7 @@ StepResult StreamTask::DoStep(int64_t now_ns) {
     return StepResult::kDone;
   }
   if (phase_ == TaskPhase::kRunning) {
+    chain_->AdvanceProcessingTime();
     switch (chain_->Poll(InputsDrained())) {
       case PollResult::kMore: return StepResult::kProgress;
       case PollResult::kEnd: FinishData(); return StepResult::kProgress;
@@ -213,78 +230,17 @@ StepResult StreamTask::StepIdle(int64_t now_ns) {
     next_wake_ns_ = checkpoints_->pool_is_behind() ? now_ns + kSnapshotPauseNs : now_ns;
   }
   CheckChannels();
+  const auto wake_at = [this](int64_t due_ns) { next_wake_ns_ = std::min(next_wake_ns_.value_or(due_ns), due_ns); };
   for (const auto& partition : partitions_) {
-    if (const std::optional<int64_t> due = partition->FlushIdle(now_ns)) next_wake_ns_ = std::min(next_wake_ns_.value_or(*due), *due);
+    if (const std::optional<int64_t> due_ns = partition->FlushIdle(now_ns)) wake_at(*due_ns);
+  }
+  if (phase_ == TaskPhase::kRunning) {
+    if (const std::optional<int64_t> left_ns = chain_->ProcessingTimeDueNs()) wake_at(now_ns + *left_ns);
   }
   return StepResult::kIdle;
 }
 
-bool StreamTask::StepInputs(int64_t now_ns) {
-  // While a savepoint that stops is not complete, what comes belongs behind it: only its abort lets it in.
-  if (gate_ == nullptr || phase_ == TaskPhase::kSuspended) return false;
-  std::optional<InputGate::Polled> polled = gate_->Poll();
-  if (!polled.has_value()) return false;
-  HandleElement(std::move(*polled), now_ns);
-  return true;
-}
-
-void StreamTask::HandleElement(InputGate::Polled polled, int64_t now_ns) {
-  InputGate::Channel& channel = gate_->channel(polled.channel);
-  Element& element = polled.element;
-  switch (element.kind) {
-    case ElementKind::kBatch: HandleBatch(element.batch); break;
-    case ElementKind::kWatermark: {
-      channel.watermark = std::max(channel.watermark, element.watermark);
-      const int64_t minimum = gate_->MinWatermark();
-      if (minimum <= watermark_) break;
-      watermark_ = minimum;
-      counters_.watermark.store(minimum, std::memory_order_relaxed);
-      Broadcast([minimum] { return Element::Watermark(minimum); });
-      break;
-    }
-    case ElementKind::kStatus: channel.status = element.status; break;
-    case ElementKind::kBarrier: HandleBarrier(polled.channel, element.barrier, now_ns); break;
-    case ElementKind::kEndOfInput: HandleEndOfInput(polled.channel, now_ns); break;
-  }
-}
-
-void StreamTask::HandleBatch(RecordBatch& batch) {
-  // A task that had finished before the restore takes no more records. A source that was told to drain takes splits still:
-  // its enumerator has given them away, so they must be in its own snapshot.
-  const bool takes = phase_ == TaskPhase::kRunning || (phase_ == TaskPhase::kDrained && drained_by_order_);
-  if (!takes) return;
-  counters_.records_in.store(counters_.records_in.load(std::memory_order_relaxed) + batch.size(), std::memory_order_relaxed);
-  counters_.batches_in.store(counters_.batches_in.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  chain_->Process(batch);
-}
-
 // ---- Checkpoints ----
-
-void StreamTask::HandleBarrier(ChannelIndex from, const CheckpointBarrier& barrier, int64_t now_ns) {
-  if (phase_ == TaskPhase::kEnding) return;
-  const bool first = !gate_->aligner().aligning().has_value();
-  switch (gate_->aligner().OnBarrier(from, barrier.id)) {
-    case BarrierAligner::Action::kBlockChannel:
-    case BarrierAligner::Action::kAbortOlder:
-      if (first || aligning_.id != barrier.id) alignment_began_ns_ = now_ns;
-      aligning_ = barrier;
-      break;
-    case BarrierAligner::Action::kTakeCheckpoint:
-      TakeCheckpoint(barrier, first || aligning_.id != barrier.id ? 0 : (now_ns - alignment_began_ns_) / 1'000);
-      break;
-    case BarrierAligner::Action::kIgnoreStale:
-    case BarrierAligner::Action::kNone:
-      break;
-  }
-}
-
-void StreamTask::HandleEndOfInput(ChannelIndex from, int64_t now_ns) {
-  gate_->channel(from).ended = true;
-  const BarrierAligner::Action action = gate_->aligner().OnEndOfInput(from);
-  if (phase_ == TaskPhase::kEnding) return;
-  if (action == BarrierAligner::Action::kTakeCheckpoint) TakeCheckpoint(aligning_, (now_ns - alignment_began_ns_) / 1'000);
-  if (gate_->AllEnded() && root_trigger_.has_value()) TakeCheckpoint(*std::exchange(root_trigger_, std::nullopt), 0);
-}
 
 void StreamTask::OnRootTrigger(CheckpointBarrier barrier) {
   if (broken_channel_.has_value() || barrier.id <= last_over_) return;
@@ -331,12 +287,13 @@ void StreamTask::Initialize() {
   MakePartitions();
   MakeGates();
   if (options_.deployment.restored_finished) {
+    BroadcastEndOfTime();
     Broadcast([] { return Element::EndOfInput(); });
     SetPhase(TaskPhase::kEnding);
     options_.events->OnTaskState(options_.attempt, subtask(), TaskState::kFinished, {});
     return;
   }
-  tail_ = std::make_unique<Tail>(partitions_);
+  tail_ = std::make_unique<Tail>(*this, "");
   OperatorChain::Options chain;
   chain.vertex = &vertex();
   chain.nodes = &options_.plan->chains[subtask().vertex.value];
@@ -354,7 +311,13 @@ void StreamTask::Initialize() {
   chain.distributor = partitions_.empty() ? nullptr : partitions_.front().get();
   chain.request_work = [this](uint32_t count) { gate_->RequestWork(count); };
   chain.wake_on_readable = [this](int fd) { options_.loop->reactor().WatchReadable(fd, this, [task = options_.slot_task] { task->Wake(); }); };
-  chain.tail_copies_rows = std::all_of(partitions_.begin(), partitions_.end(), [](const auto& partition) { return partition->CopiesRows(); });
+  chain.tail_copies_rows = tail_->CopiesRows();
+  chain.side_output = [this](const std::string& id, const TypeInfo& type) { return SideOutput(id, type); };
+  // 0 = nothing was restored.
+  if (options_.deployment.restored_checkpoint.value != 0) chain.restored_checkpoint = options_.deployment.restored_checkpoint.value;
+  watermark_ = options_.deployment.restored_state.watermark;
+  chain.watermark_ms = watermark_;
+  chain.auto_watermark_interval_ms = options_.auto_watermark_interval_ms;
   chain.batch_bytes_max = options_.limits.batch_bytes_max;
   chain.rows_per_batch = [this](const TypeInfo& type) { return RowsPerBatch(options_.limits, type); };
   chain_ = std::make_unique<OperatorChain>(std::move(chain), *tail_);
@@ -363,12 +326,12 @@ void StreamTask::Initialize() {
     End(TaskState::kFailed, opened.WithContext(FullName() + " cannot be restored"));
     return;
   }
-  watermark_ = options_.deployment.restored_state.watermark;
   last_taken_ = options_.deployment.restored_checkpoint;
   SetPhase(TaskPhase::kRunning);
   options_.events->OnTaskState(options_.attempt, subtask(), TaskState::kRunning, {});
   if (options_.deployment.restored_state.drained) {
     // Its records and what Finish emitted are part of the restored checkpoint.
+    BroadcastEndOfTime();
     Broadcast([] { return Element::Status(StreamStatus::kDrained); });
     SetPhase(TaskPhase::kDrained);
     options_.events->OnTaskState(options_.attempt, subtask(), TaskState::kDrained, {});
@@ -391,20 +354,33 @@ void StreamTask::MakePartitions() {
 }
 
 void StreamTask::MakeGates() {
-  std::vector<std::unique_ptr<ChannelReader>> readers;
+  std::vector<InputGate::Input> inputs;
   for (const GateDeployment& deployed : options_.deployment.gates) {
     const EdgeRouting* const routing = options_.plan->routings[deployed.edge];
     for (const ChannelPeer& peer : deployed.channels) {
       RemoteReader* remote = nullptr;
-      readers.push_back(options_.channels->MakeReader(deployed.edge, subtask().subtask, peer, *routing->type, *options_.slot_task,
-                                                      options_.loop->reactor(), remote));
+      inputs.push_back({options_.channels->MakeReader(deployed.edge, subtask().subtask, peer, *routing->type, *options_.slot_task,
+                                                      options_.loop->reactor(), remote),
+                        routing->input});
       if (remote != nullptr) remote_readers_[{deployed.edge, peer.subtask}] = remote;
     }
   }
-  if (!readers.empty()) gate_ = std::make_unique<InputGate>(std::move(readers), options_.limits.batch_rows_max / 2);
+  if (!inputs.empty()) gate_ = std::make_unique<InputGate>(std::move(inputs), options_.limits.batch_rows_max / 2);
+}
+
+BatchSink* StreamTask::SideOutput(const std::string& id, const TypeInfo& type) {
+  std::unique_ptr<Tail>& output = side_outputs_[id];
+  if (output == nullptr) output = std::make_unique<Tail>(*this, id);
+  if (!output->has_readers()) return nullptr;
+  if (&output->type() != &type) {
+    throw std::logic_error("side output \"" + id + "\" carries " + output->type().schema() + ", and " + type.schema() + " was emitted");
+  }
+  return output.get();
 }
 
 void StreamTask::FinishData() {
+  // The end of all input is the end of event time: what still waits for it is due.
+  AdvanceWatermark(kMaxWatermark);
   chain_->Finish();
   Broadcast([] { return Element::Status(StreamStatus::kDrained); });
   SetPhase(TaskPhase::kDrained);
@@ -434,6 +410,7 @@ void StreamTask::End(TaskState state, const Status& failure, const std::string& 
   }
   // The channels go now: peers see the end of the attempt at once.
   chain_.reset();
+  side_outputs_.clear();
   partitions_.clear();
   gate_.reset();
   remote_readers_.clear();
@@ -457,6 +434,11 @@ void StreamTask::MarkEnded() {
 
 void StreamTask::Broadcast(const std::function<Element()>& make) {
   for (const auto& partition : partitions_) partition->Broadcast(make);
+}
+
+void StreamTask::BroadcastEndOfTime() {
+  // Splits have no time: that of their readers goes on.
+  if (!vertex().is_enumerator) Broadcast([] { return Element::Watermark(kMaxWatermark); });
 }
 
 void StreamTask::CheckChannels() {

@@ -69,6 +69,7 @@ class StreamTask final : public Steppable {
     MetricRegistry* metrics = nullptr;
     MetricLabels metric_labels;
     PartitionLimits limits;
+    int64_t auto_watermark_interval_ms = 0;
     // What the engine knows of the stack of the exception in flight; may be null.
     std::function<std::string()> exception_stack;
     // The last thing a task does, on its slot's thread.
@@ -100,7 +101,7 @@ class StreamTask final : public Steppable {
   bool ended() const { return ended_.load(std::memory_order_acquire); }
 
  private:
-  // The chain's tail: every result partition gets every row.
+  // One output of the chain: every result partition that reads it gets every row.
   class Tail;
 
   void Post(std::function<void()> mail);
@@ -113,7 +114,10 @@ class StreamTask final : public Steppable {
   void MakeGates();
   bool StepInputs(int64_t now_ns);
   void HandleElement(InputGate::Polled polled, int64_t now_ns);
-  void HandleBatch(RecordBatch& batch);
+  void HandleBatch(RecordBatch& batch, uint8_t input);
+  // Nothing happens when it is none, or not beyond the last one.
+  void AdvanceWatermark(std::optional<int64_t> watermark_ms);
+  BatchSink* SideOutput(const std::string& id, const TypeInfo& type);
   void HandleBarrier(ChannelIndex from, const CheckpointBarrier& barrier, int64_t now_ns);
   void HandleEndOfInput(ChannelIndex from, int64_t now_ns);
   void OnRootTrigger(CheckpointBarrier barrier);
@@ -129,6 +133,7 @@ class StreamTask final : public Steppable {
   bool InputsDrained() const { return gate_ == nullptr || gate_->AllDrained(); }
   bool InputsEnded() const { return gate_ == nullptr || gate_->AllEnded(); }
   void Broadcast(const std::function<Element()>& make);
+  void BroadcastEndOfTime();
 
   const Options options_;
   const std::string name_;
@@ -138,6 +143,7 @@ class StreamTask final : public Steppable {
   std::unique_ptr<InputGate> gate_;  // Null without inputs.
   std::map<std::pair<uint32_t, uint32_t>, RemoteReader*> remote_readers_;  // By (edge, producer); owned by gate_.
   std::unique_ptr<Tail> tail_;
+  std::map<std::string, std::unique_ptr<Tail>> side_outputs_;  // By id; those that something was emitted to.
   std::unique_ptr<OperatorChain> chain_;
   std::unique_ptr<TaskCheckpoints> checkpoints_;
 

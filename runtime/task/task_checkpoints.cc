@@ -13,11 +13,11 @@ constexpr size_t kPendingBytesMax = 16 * 1024 * 1024;
 class StateSink final : public OperatorStateSink {
  public:
   explicit StateSink(OperatorStateWriter& writer) : writer_(writer) {}
-  void Add(std::string_view name, Mode mode, std::string_view item) override {
-    writer_.Declare(name, static_cast<RedistributionMode>(mode));
-    writer_.AddItem(name, item);
+  void Declare(std::string_view name, Mode mode, std::string_view schema) override {
+    writer_.Declare(name, static_cast<RedistributionMode>(mode), schema);
     empty_ = false;
   }
+  void Add(std::string_view name, std::string_view item) override { writer_.AddItem(name, item); }
   bool empty() const { return empty_; }
 
  private:
@@ -126,7 +126,7 @@ void TaskCheckpoints::Begin(const CheckpointBarrier& barrier, bool drained, int6
     OperatorChain::Link& link = links[i];
     auto writer = std::make_unique<OperatorStateWriter>();
     StateSink sink(*writer);
-    SnapshotContext context{id.value, sink};
+    SnapshotContext context{id.value, barrier.timestamp_ms, sink};
     link.op->Snapshot(context);
     if (!sink.empty()) running.upload->SetOperatorState(link.description->id, i, std::move(writer));
     if (link.keyed_state != nullptr) BeginKeyed(running, i);
@@ -182,8 +182,8 @@ void TaskCheckpoints::FinishWalk() {
 }
 
 void TaskCheckpoints::Abort(CheckpointId id) {
-  if (id != savepoint_id_) return;
-  if (const std::shared_ptr<SnapshotUpload> upload = savepoint_.lock()) upload->CancelSavepoint();
+  if (const std::shared_ptr<SnapshotUpload> upload = savepoint_.lock(); upload != nullptr && id == savepoint_id_) upload->CancelSavepoint();
+  for (OperatorChain::Link& link : chain_.links()) link.op->NotifyCheckpointAborted(id.value);
 }
 
 bool TaskCheckpoints::Complete(CheckpointId id) {

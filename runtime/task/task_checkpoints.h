@@ -31,7 +31,7 @@ class TaskCheckpoints {
   // The synchronous part: operator state, and the beginning of the walk over keyed state. A walk that still runs is
   // finished first. The files of a savepoint lie in its directory; the snapshot that they are made from is part of the chain.
   void Begin(const CheckpointBarrier& barrier, bool drained, int64_t watermark, int64_t alignment_us);
-  // Nobody waits for checkpoint `id` any more: a savepoint's files are not made to the end.
+  // Nobody waits for checkpoint `id` any more: operators are told, and a savepoint's files are not made to the end.
   void Abort(CheckpointId id);
   bool walking() const { return running_.has_value(); }
   // Writes a slice of the running walk, when the slot is idle or the walk's share of its time allows one, and the pool is

@@ -37,6 +37,7 @@ struct WorkerOptions {
   std::string host;
   std::string checkpoints_directory;  // state.checkpoints.dir, absolute; the job's folder lies in it.
   PartitionLimits limits;
+  int64_t auto_watermark_interval_ms = 200;  // 0 = no periodic watermarks.
   ChannelLimits channel_limits;
   SlotTask::Threading threading = SlotTask::Threading::kSlot;
   uint64_t inline_state_bytes_max = 20'480;

@@ -151,6 +151,7 @@ void WorkerRuntime::MakeTask(AttemptId attempt, TaskDeployment deployment, Deplo
   task.metrics = &metrics_;
   task.metric_labels = deployed.labels;
   task.limits = options_.limits;
+  task.auto_watermark_interval_ms = options_.auto_watermark_interval_ms;
   task.exception_stack = options_.exception_stack;
   task.on_ended = [this] { OnTaskEnded(); };
   auto body = std::make_unique<StreamTask>(std::move(task));

@@ -10,8 +10,9 @@ namespace weir {
 namespace {
 
 constexpr std::string_view kMagic = "WEIRMETA";
-constexpr uint32_t kVersion = 2;
-constexpr uint32_t kVersionWithKind = 2;  // Before it there were checkpoints only.
+constexpr uint32_t kVersion = 3;
+constexpr uint32_t kVersionWithKind = 2;     // Before it there were checkpoints only.
+constexpr uint32_t kVersionWithSchemas = 3;  // Of operator states.
 enum Section : uint32_t { kHeadSection = 1, kVerticesSection = 2 };
 constexpr uint32_t kParallelismMax = 32'768;
 
@@ -84,6 +85,7 @@ void PutOperatorStateHandle(ByteWriter& out, const OperatorStateHandle& handle) 
   for (const OperatorStatePartition& partition : handle.partitions) {
     out.PutString(partition.name);
     out.Put(partition.mode);
+    out.PutString(partition.schema);
     out.PutVarint(partition.items.size());
     for (const OperatorStatePartition::Item& item : partition.items) {
       out.PutVarint(item.offset);
@@ -93,13 +95,14 @@ void PutOperatorStateHandle(ByteWriter& out, const OperatorStateHandle& handle) 
   PutStateBytes(out, handle.bytes);
 }
 
-OperatorStateHandle GetOperatorStateHandle(ByteReader& in) {
+OperatorStateHandle GetOperatorStateHandle(ByteReader& in, uint32_t version) {
   OperatorStateHandle handle;
   handle.partitions.resize(in.GetCount(kPartitionBytesMin));
   for (OperatorStatePartition& partition : handle.partitions) {
     partition.name = in.GetString();
     partition.mode = in.Get<RedistributionMode>();
     if (partition.mode > RedistributionMode::kBroadcast) in.Fail();
+    if (version >= kVersionWithSchemas) partition.schema = in.GetString();
     partition.items.resize(in.GetCount(kItemBytesMin));
     for (OperatorStatePartition::Item& item : partition.items) {
       item.offset = in.GetVarint();
@@ -133,7 +136,7 @@ void PutSnapshot(ByteWriter& out, const TaskSnapshot& snapshot) {
   }
 }
 
-TaskSnapshot GetSnapshot(ByteReader& in, uint32_t max_parallelism) {
+TaskSnapshot GetSnapshot(ByteReader& in, uint32_t max_parallelism, uint32_t version) {
   TaskSnapshot snapshot;
   snapshot.drained = in.Get<bool>();
   snapshot.watermark = in.Get<int64_t>();
@@ -148,7 +151,7 @@ TaskSnapshot GetSnapshot(ByteReader& in, uint32_t max_parallelism) {
       handle.bytes = GetStateBytes(in);
     }
     state.operator_state.resize(in.GetCount(kStateBytesMin));
-    for (OperatorStateHandle& handle : state.operator_state) handle = GetOperatorStateHandle(in);
+    for (OperatorStateHandle& handle : state.operator_state) handle = GetOperatorStateHandle(in, version);
   }
   return snapshot;
 }
@@ -168,7 +171,7 @@ void PutVertex(ByteWriter& out, const VertexCheckpoint& vertex) {
   }
 }
 
-VertexCheckpoint GetVertex(ByteReader& in) {
+VertexCheckpoint GetVertex(ByteReader& in, uint32_t version) {
   VertexCheckpoint vertex;
   vertex.operators.resize(in.GetCount(kOperatorNameBytesMin));
   for (OperatorName& op : vertex.operators) {
@@ -184,7 +187,7 @@ VertexCheckpoint GetVertex(ByteReader& in) {
   vertex.subtasks.resize(vertex.parallelism);
   for (SubtaskCheckpoint& subtask : vertex.subtasks) {
     subtask.finished = in.Get<bool>();
-    if (!subtask.finished) subtask.snapshot = GetSnapshot(in, vertex.max_parallelism);
+    if (!subtask.finished) subtask.snapshot = GetSnapshot(in, vertex.max_parallelism, version);
   }
   return vertex;
 }
@@ -228,7 +231,7 @@ StatusOr<CheckpointMetadata> CheckpointMetadata::Decode(std::string_view bytes) 
   if (!head.ok() || !head.AtEnd()) return Corruption("checkpoint metadata: head does not decode");
   ByteReader body(body_bytes);
   const uint64_t vertex_count = body.GetCount(kVertexBytesMin);
-  for (uint64_t i = 0; i < vertex_count && body.ok(); ++i) metadata.vertices.push_back(GetVertex(body));
+  for (uint64_t i = 0; i < vertex_count && body.ok(); ++i) metadata.vertices.push_back(GetVertex(body, envelope.version()));
   if (!body.ok() || !body.AtEnd() || !PathsFit(metadata)) return Corruption("checkpoint metadata: vertices do not decode");
   return metadata;
 }

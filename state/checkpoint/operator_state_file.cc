@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::string_view kMagic = "WEIROPST";
 constexpr std::string_view kEndMagic = "WEIROEND";
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr size_t kHeaderBytes = 16;
 constexpr size_t kFooterBytes = 24;
 
@@ -23,13 +23,13 @@ OperatorStateWriter::OperatorStateWriter() {
   CHECK(writer_.size() == kHeaderBytes);
 }
 
-void OperatorStateWriter::Declare(std::string_view name, RedistributionMode mode) {
+void OperatorStateWriter::Declare(std::string_view name, RedistributionMode mode, std::string_view schema) {
   for (const OperatorStatePartition& partition : partitions_) {
     if (partition.name != name) continue;
     CHECK(partition.mode == mode);
     return;
   }
-  partitions_.push_back({.name = std::string(name), .mode = mode, .items = {}});
+  partitions_.push_back({.name = std::string(name), .mode = mode, .schema = std::string(schema), .items = {}});
 }
 
 void OperatorStateWriter::AddItem(std::string_view name, std::string_view item) {
@@ -47,6 +47,7 @@ StatusOr<OperatorStateHandle> OperatorStateWriter::Finish(FileSystem& file_syste
   for (const OperatorStatePartition& partition : partitions_) {
     writer_.PutString(partition.name);
     writer_.Put(partition.mode);
+    writer_.PutString(partition.schema);
     writer_.PutVarint(partition.items.size());
     for (const OperatorStatePartition::Item& item : partition.items) {
       writer_.PutVarint(item.offset);
@@ -75,7 +76,7 @@ StatusOr<OperatorStateReader> OperatorStateReader::Open(const OperatorStateHandl
                       std::to_string(footer_offset));
   }
   const uint32_t version = ByteReader(std::string_view(content).substr(kMagic.size())).Get<uint32_t>();
-  if (version != kVersion) {
+  if (version < 1 || version > kVersion) {
     return FailedPrecondition("operator state has an unknown version, version=" + std::to_string(version));
   }
   if (directory_offset < kHeaderBytes || directory_offset > footer_offset) {

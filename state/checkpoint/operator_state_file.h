@@ -17,8 +17,8 @@ class OperatorStateWriter {
  public:
   OperatorStateWriter();
 
-  // Makes the name exist, with or without items. Requires: the same mode each time. Names are few.
-  void Declare(std::string_view name, RedistributionMode mode);
+  // Makes the name exist, with or without items; `schema` describes each. Requires: the same mode each time. Names are few.
+  void Declare(std::string_view name, RedistributionMode mode, std::string_view schema);
   // Requires: the name was declared.
   void AddItem(std::string_view name, std::string_view item);
 

@@ -33,6 +33,7 @@ enum class RedistributionMode : uint8_t { kEvenSplit = 0, kUnion = 1, kBroadcast
 struct OperatorStatePartition {
   std::string name;
   RedistributionMode mode = RedistributionMode::kEvenSplit;
+  std::string schema;  // Of each item.
   struct Item {
     uint64_t offset = 0;
     uint64_t size_bytes = 0;

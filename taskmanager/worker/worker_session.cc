@@ -69,6 +69,7 @@ WorkerOptions RuntimeOptions(const proto::WorkerStart& start, const StreamGraph&
   options.limits.batch_rows_max = settings.batch_rows_max();
   options.limits.batch_bytes_max = settings.batch_bytes_max();
   options.limits.flush_timeout_ns = graph.buffer_timeout_ms.value_or(settings.buffer_timeout_ms()) * 1'000'000;
+  options.auto_watermark_interval_ms = graph.auto_watermark_interval_ms.value_or(settings.auto_watermark_interval_ms());
   options.channel_limits.batches_max = settings.credits_per_channel();
   options.channel_limits.bytes_max = std::max<size_t>(options.channel_limits.bytes_max, settings.credits_per_channel() * settings.batch_bytes_max());
   options.threading = settings.thread_per_task() ? SlotTask::Threading::kTask : SlotTask::Threading::kSlot;

@@ -59,7 +59,8 @@ class Committer final : public SinkCommitter {
 class ItemCollector final : public OperatorStateSink {
  public:
   explicit ItemCollector(std::vector<std::string>& items) : items_(items) {}
-  void Add(std::string_view, Mode, std::string_view item) override { items_.emplace_back(item); }
+  void Declare(std::string_view, Mode, std::string_view) override {}
+  void Add(std::string_view, std::string_view item) override { items_.emplace_back(item); }
 
  private:
   std::vector<std::string>& items_;
@@ -117,7 +118,7 @@ StatusOr<TaskSnapshot> Upload::Write(const SimContext& context, FileSystem& file
     return snapshot;
   }
   OperatorStateWriter writer;
-  writer.Declare(kListName, RedistributionMode::kEvenSplit);
+  writer.Declare(kListName, RedistributionMode::kEvenSplit, "u32");
   for (const std::string& item : items) writer.AddItem(kListName, item);
   ASSIGN_OR_RETURN(OperatorStateHandle handle, writer.Finish(files, path, kInlineBytesMax / 2));
   state.operator_state.push_back(std::move(handle));

@@ -20,9 +20,20 @@ class KeyedStateStore;
 // The items of one operator's non-keyed state, by name: written at a snapshot, read at a restore.
 class OperatorStateSink {
  public:
+  // How items are dealt out when the parallelism changes.
   enum class Mode : uint8_t { kEvenSplit = 0, kUnion = 1, kBroadcast = 2 };
   virtual ~OperatorStateSink() = default;
-  virtual void Add(std::string_view name, Mode mode, std::string_view item) = 0;
+  // Makes the name exist, with or without items, which `schema` describes. Requires: once per name and snapshot.
+  virtual void Declare(std::string_view name, Mode mode, std::string_view schema) = 0;
+  // Requires: the name was declared.
+  virtual void Add(std::string_view name, std::string_view item) = 0;
+};
+
+struct RestoredOperatorState {
+  std::string name;
+  OperatorStateSink::Mode mode = OperatorStateSink::Mode::kEvenSplit;
+  std::string schema;
+  std::vector<std::string> items;
 };
 
 // The channels of an operator that hands out work (split enumerators). Thread: task.
@@ -46,8 +57,19 @@ struct OperatorContext {
   WorkDistributor* distributor = nullptr;      // Of split enumerators.
   std::function<void(uint32_t)> request_work;  // Of source readers: asks the enumerator for this many splits.
   std::function<void(int)> wake_on_readable;   // Wakes the task once when the file descriptor has input.
-  std::function<std::vector<std::string>(std::string_view name)> restored_items;  // Of operator state.
-  bool restored = false;                       // The operator was in the restored checkpoint, with or without state.
+  // Rows of the side output with that id go there; null when nobody reads it. std::logic_error when its readers take another type.
+  std::function<BatchSink*(const std::string& id, const TypeInfo& type)> side_output;
+  std::function<int64_t()> processing_time_ms;           // The wall clock.
+  // Calls OnProcessingTime once the wall clock shows this; the earliest request counts.
+  std::function<void(int64_t time_ms)> request_processing_time;
+  int64_t auto_watermark_interval_ms = 0;                // Of periodic watermarks; 0 = none.
+  int64_t watermark_ms = INT64_MIN;                      // The last one before the restored checkpoint.
+  std::function<std::vector<RestoredOperatorState>()> restored_operator_state;  // Its names are unique.
+  // The operator was in the restored checkpoint, with or without state.
+  std::optional<uint64_t> restored_checkpoint_id;
+  bool restored() const { return restored_checkpoint_id.has_value(); }
+  // Items of one restored operator state.
+  std::vector<std::string> RestoredItems(std::string_view name) const;
   std::string job_id;
   std::string operator_id;
   std::string attempt;
@@ -55,6 +77,7 @@ struct OperatorContext {
 
 struct SnapshotContext {
   uint64_t checkpoint_id = 0;
+  int64_t timestamp_ms = 0;  // Wall clock of the trigger.
   OperatorStateSink& state;
 };
 
@@ -85,6 +108,12 @@ class Operator {
   virtual void Open(OperatorContext& context) = 0;
   // May take the rows out of `batch`.
   virtual void ProcessBatch(RecordBatch& batch) = 0;
+  // The same for the second input of an operator that has two.
+  virtual void ProcessSecondBatch(RecordBatch& batch);
+  // The watermark of all inputs has grown to this. What it makes due is emitted; yields the watermark to pass on, if any.
+  virtual std::optional<int64_t> OnWatermark(int64_t watermark_ms) { return watermark_ms; }
+  // The wall clock has reached a time that was asked for.
+  virtual void OnProcessingTime(int64_t) {}
   // Heads that produce by themselves; others are never polled. Returns after about one batch. `inputs_drained`: no more
   // input will come.
   virtual PollResult Poll(bool inputs_drained) { return inputs_drained ? PollResult::kEnd : PollResult::kWait; }
@@ -92,6 +121,7 @@ class Operator {
   virtual void Finish() {}
   virtual void Snapshot(SnapshotContext&) {}
   virtual void NotifyCheckpointComplete(const CommitPermit&) {}
+  virtual void NotifyCheckpointAborted(uint64_t) {}
   virtual void Close() = 0;
 };
 

@@ -15,6 +15,8 @@ class BatchSink {
   virtual ~BatchSink() = default;
   // Takes all rows. May wait for credit: the one place where a task waits.
   virtual void Push(RecordBatch batch) = 0;
+  // Behind all rows pushed before. Sinks for which time does not matter take no notice.
+  virtual void PushWatermark(int64_t) {}
 };
 
 // Where a batch ends: at so many rows, or behind the row with which its rows own so many bytes beyond their own size.

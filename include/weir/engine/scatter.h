@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include <weir/core/owned_bytes.h>
 #include <weir/core/record_batch.h>
@@ -30,12 +31,14 @@ class ScatterTarget {
 
 using ScatterFunction = void (*)(RecordBatch& rows, const uint16_t* channel_of_row, const uint64_t* hashes, ScatterTarget& target);
 
-// What an edge knows of its records.
+// What an edge knows of its records, and where it begins and ends.
 struct EdgeRouting {
   const TypeInfo* type = nullptr;
   ScatterFunction scatter = nullptr;
   std::function<void(const RecordBatch&, uint64_t* hashes)> hash_keys;                              // Key group edges.
   std::function<void(const RecordBatch&, uint32_t channels, uint16_t* channel_of_row)> custom;  // Custom edges.
+  std::string side_output;  // Id of the producer's side output; empty = the main one.
+  uint8_t input = 0;        // Of the consumer: 1 = the second of two.
 };
 
 template <class T>

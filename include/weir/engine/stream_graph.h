@@ -48,6 +48,7 @@ struct StreamNode {
   bool keyed = false;
   std::string key_schema;
   std::vector<StateDeclarationText> states;
+  std::map<std::string, const TypeInfo*> side_outputs;  // Those that are read, by id.
 };
 
 // Thread-compatible. Node ids are positions; inputs of a node have smaller ids.
@@ -61,6 +62,7 @@ struct StreamGraph {
   std::optional<int64_t> checkpoint_timeout_ms;
   std::optional<int64_t> min_pause_ms;
   std::optional<int64_t> buffer_timeout_ms;
+  std::optional<int64_t> auto_watermark_interval_ms;
   std::optional<RestartStrategyConfig> restart;
   // Values that depend on more than the arguments: computed once when planning, then shipped.
   bool planning = true;

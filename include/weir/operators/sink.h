@@ -18,7 +18,7 @@ class SinkOperator final : public Operator {
   void Open(OperatorContext& context) override {
     const SinkContext sink_context{context.runtime, context.job_id, context.operator_id, context.attempt};
     commits_.emplace(sink_->CreateCommitter(sink_context));
-    commits_->Restore(context.restored_items(PendingCommits::kStateName));
+    commits_->Restore(context.RestoredItems(PendingCommits::kStateName));
     writer_ = sink_->CreateWriter(sink_context);
   }
   void ProcessBatch(RecordBatch& batch) override {

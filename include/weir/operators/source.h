@@ -34,6 +34,12 @@ std::vector<SplitT> DecodeSplits(const std::vector<std::string>& items) {
   return splits;
 }
 
+template <class SplitT>
+void SaveSplits(const std::vector<SplitT>& splits, OperatorStateSink& state) {
+  state.Declare(kSplitsState, OperatorStateSink::Mode::kEvenSplit, SchemaOf<SplitT>());
+  for (const SplitT& split : splits) state.Add(kSplitsState, EncodeSplit(split));
+}
+
 template <class T, class SplitT>
 class EnumeratorOperator final : public Operator {
  public:
@@ -42,7 +48,7 @@ class EnumeratorOperator final : public Operator {
   void Open(OperatorContext& context) override {
     distributor_ = context.distributor;
     std::optional<std::vector<SplitT>> restored;
-    if (context.restored) restored = DecodeSplits<SplitT>(context.restored_items(kSplitsState));
+    if (context.restored()) restored = DecodeSplits<SplitT>(context.RestoredItems(kSplitsState));
     enumerator_ = source_->CreateEnumerator(readers_, std::move(restored));
   }
   void ProcessBatch(RecordBatch&) override {}
@@ -58,9 +64,7 @@ class EnumeratorOperator final : public Operator {
     return PollResult::kWait;
   }
   void Snapshot(SnapshotContext& context) override {
-    for (const SplitT& split : enumerator_->Remaining()) {
-      context.state.Add(kSplitsState, OperatorStateSink::Mode::kEvenSplit, EncodeSplit(split));
-    }
+    SaveSplits(enumerator_->Remaining(), context.state);
   }
   void Close() override { enumerator_.reset(); }
 
@@ -82,7 +86,7 @@ class SourceReaderOperator final : public Operator {
     request_work_ = context.request_work;
     wake_on_readable_ = context.wake_on_readable;
     reader_ = source_->CreateReader(context.runtime);
-    for (SplitT& split : DecodeSplits<SplitT>(context.restored_items(kSplitsState))) {
+    for (SplitT& split : DecodeSplits<SplitT>(context.RestoredItems(kSplitsState))) {
       reader_->AddSplit(std::move(split));
       has_split_ = true;
     }
@@ -110,9 +114,7 @@ class SourceReaderOperator final : public Operator {
     return PollResult::kMore;
   }
   void Snapshot(SnapshotContext& context) override {
-    for (const SplitT& split : reader_->Snapshot()) {
-      context.state.Add(kSplitsState, OperatorStateSink::Mode::kEvenSplit, EncodeSplit(split));
-    }
+    SaveSplits(reader_->Snapshot(), context.state);
   }
   void Close() override { reader_.reset(); }
 

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include <weir/core/owned_bytes.h>
-#include <weir/engine/operator.h>
+#include <weir/operators/function_host.h>
 #include <weir/operators/invoke.h>
 
 namespace weir::internal {
@@ -31,35 +31,31 @@ void ForEachRow(RecordBatch& batch, OutputBuffer& out, Body&& body) {
   out.Flush();
 }
 
-// What Map and FlatMap have in common: a function, its life cycle and an output of another type.
+// What Map and FlatMap have in common: an output of another type.
 template <class F, class O>
-class FunctionOperator : public Operator {
+class FunctionOperator : public FunctionHost<F> {
  public:
-  explicit FunctionOperator(const F& function) : function_(function) {}
+  using FunctionHost<F>::FunctionHost;
   void Open(OperatorContext& context) override {
     out_.emplace(TypeOf<O>(), context.output, context.output_bounds);
-    OpenFunction(function_, context.runtime);
+    FunctionHost<F>::Open(context);
   }
-  void Close() override { CloseFunction(function_); }
 
  protected:
-  F function_;
   std::optional<OutputBuffer> out_;
 };
 
 // The same for an operator whose output is its input's batch.
 template <class F>
-class InPlaceOperator : public Operator {
+class InPlaceOperator : public FunctionHost<F> {
  public:
-  explicit InPlaceOperator(const F& function) : function_(function) {}
+  using FunctionHost<F>::FunctionHost;
   void Open(OperatorContext& context) override {
     output_ = &context.output;
-    OpenFunction(function_, context.runtime);
+    FunctionHost<F>::Open(context);
   }
-  void Close() override { CloseFunction(function_); }
 
  protected:
-  F function_;
   BatchSink* output_ = nullptr;
 };
 

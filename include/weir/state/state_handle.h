@@ -14,6 +14,8 @@ namespace weir {
 class StateHandle {
  public:
   const StateColumn& declaration() const { return declaration_; }
+  // Whether the current key, if there is one, has something here; what has expired counts until it is cleaned up.
+  bool IsPresent() const { return store_->HasValue(column_); }
   // Requires: the store has its layout, and lives as long as the handle is used.
   void Bind(KeyedStateStore& store, uint32_t column) {
     store_ = &store;

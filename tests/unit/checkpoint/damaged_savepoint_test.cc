@@ -34,7 +34,7 @@ class DamagedSavepointTest : public ::testing::Test {
     const StatusOr<StateBytes> keyed_bytes = keyed.Finish();
     ASSERT_TRUE(keyed_bytes.ok());
     OperatorStateWriter list;
-    list.Declare("list", RedistributionMode::kEvenSplit);
+    list.Declare("list", RedistributionMode::kEvenSplit, "string");
     for (const std::string_view item : {"one", "two", "three"}) list.AddItem("list", item);
     const StatusOr<OperatorStateHandle> listed = list.Finish(fs_, "/sp/list", 0);
     ASSERT_TRUE(listed.ok());

@@ -13,9 +13,9 @@ using testing::MemoryFileSystem;
 
 OperatorStateHandle Write(FileSystem& fs, uint64_t inline_max) {
   OperatorStateWriter writer;
-  writer.Declare("splits", RedistributionMode::kEvenSplit);
-  writer.Declare("rules", RedistributionMode::kBroadcast);
-  writer.Declare("empty", RedistributionMode::kUnion);
+  writer.Declare("splits", RedistributionMode::kEvenSplit, "string");
+  writer.Declare("rules", RedistributionMode::kBroadcast, "map<i64,string>");
+  writer.Declare("empty", RedistributionMode::kUnion, "i64");
   writer.AddItem("splits", "split-1");
   writer.AddItem("rules", "rule");
   writer.AddItem("splits", "");
@@ -39,6 +39,7 @@ TEST(OperatorStateFileTest, ItemsComeBackByName) {
     EXPECT_EQ(reader->Item(splits.items[0]), "split-1");
     EXPECT_EQ(reader->Item(splits.items[1]), "");
     EXPECT_EQ(reader->Item(reader->partitions()[1].items[0]), "rule");
+    EXPECT_EQ(reader->partitions()[1].schema, "map<i64,string>");
     EXPECT_EQ(reader->partitions()[2].mode, RedistributionMode::kUnion);
   }
 }

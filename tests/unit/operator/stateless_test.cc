@@ -8,23 +8,10 @@
 
 #include <weir/collector.h>
 
+#include "tests/unit/operator/operator_bench.h"
+
 namespace weir::internal {
 namespace {
-
-class NoRuntime final : public RuntimeContext {
- public:
-  const std::string& JobName() const override { return name_; }
-  const std::string& OperatorName() const override { return name_; }
-  uint32_t SubtaskIndex() const override { return 0; }
-  uint32_t Parallelism() const override { return 1; }
-  uint32_t MaxParallelism() const override { return 1; }
-  uint32_t AttemptNumber() const override { return 0; }
-  MetricGroup& Metrics() override { throw std::logic_error("no metrics"); }
-  weir::Logger& Logger() override { throw std::logic_error("no log"); }
-
- private:
-  std::string name_ = "test";
-};
 
 // Keeps rows, timestamps and the size of each batch.
 template <class T>
@@ -74,7 +61,7 @@ class Harness {
   Collected<O> output;
 
  private:
-  NoRuntime runtime_;
+  weir::testing::NoRuntime runtime_;
   Op op_;
   OperatorContext context_;
 };
