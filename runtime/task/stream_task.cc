@@ -194,6 +194,8 @@ StepResult StreamTask::DoStep(int64_t now_ns) {
     CheckChannels();
   }
   if (checkpoints_ != nullptr && checkpoints_->walking()) checkpoints_->Continue(now_ns, false);
+  // Also of a task that always has input.
+  if (phase_ == TaskPhase::kRunning) chain_->AdvanceProcessingTime();
   if (StepInputs(now_ns)) return StepResult::kProgress;
   if (phase_ == TaskPhase::kEnding && InputsEnded()) {
     const bool flushed = std::all_of(partitions_.begin(), partitions_.end(), [](const auto& partition) { return partition->Flushed(); });
@@ -203,7 +205,6 @@ StepResult StreamTask::DoStep(int64_t now_ns) {
     return StepResult::kDone;
   }
   if (phase_ == TaskPhase::kRunning) {
-    chain_->AdvanceProcessingTime();
     switch (chain_->Poll(InputsDrained())) {
       case PollResult::kMore: return StepResult::kProgress;
       case PollResult::kEnd: FinishData(); return StepResult::kProgress;

@@ -53,7 +53,7 @@ class SavepointScenarioTest : public ::testing::Test {
   static void SetUpTestSuite() {
     ClusterOptions options;
     options.task_managers = 2;
-    options.slots = 3;
+    options.slots = 4;
     options.properties = {{"task.cancellation.timeout", "2 s"},
                           {"heartbeat.interval", "200 ms"},
                           {"heartbeat.timeout", "2 s"},
@@ -113,6 +113,11 @@ class SavepointScenarioTest : public ::testing::Test {
     ASSERT_TRUE(run.ok()) << run.status().ToString();
     EXPECT_TRUE(run->ok()) << run->error;
   }
+  static void KillAWorker() {
+    const std::vector<pid_t> workers = cluster_->Workers();
+    // One that has ended by itself is as good.
+    if (!workers.empty()) static_cast<void>(KillAndAwait(workers.front(), std::chrono::seconds(5)).ok());
+  }
   // The path that the command's output ends with; empty, and the test has failed, when it fails.
   std::string Take(const std::string& action, const std::vector<std::string>& arguments) {
     const StatusOr<CommandResult> result = cluster_->Command(action, arguments);
@@ -166,6 +171,36 @@ TEST_P(SavepointFormatScenarioTest, MovedAndRestoredWithAnyParallelismGivesTheRe
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, SavepointFormatScenarioTest, ::testing::Values("canonical", "native"));
+
+// Keyed states of each kind, timers, union, even-split and broadcast state.
+TEST_F(SavepointScenarioTest, EveryKindOfStateSurvivesAnyParallelismAndKills) {
+  const std::string undisturbed = cluster_->NewDirectory("undisturbed");
+  const std::string id = Start("scenario_every_state", 3);
+  const std::string path = Take("savepoint", {id, directory_});
+  ASSERT_NE(path, "");
+  // Once more, with a worker killed meanwhile: taken or failed, the job goes on.
+  const std::string target = cluster_->NewDirectory("target");
+  StatusOr<std::unique_ptr<Process>> command = cluster_->StartCommand("savepoint", {id, target});
+  ASSERT_TRUE(command.ok()) << command.status().ToString();
+  Eventually(std::chrono::seconds(5), [&] { return !std::filesystem::is_empty(target); });
+  KillAWorker();
+  ASSERT_TRUE((*command)->WaitForExit(kJobTimeout).ok());
+  ExpectFinishes("scenario_every_state", 2, undisturbed, {});  // Says Go to the others, too.
+  const std::vector<std::string> expected = CommittedLines(undisturbed);
+  EXPECT_EQ(expected.size(), static_cast<size_t>(2 * kKeys));
+  ExpectEnd(id, "FINISHED");
+  EXPECT_EQ(CommittedLines(output_), expected);
+  for (const uint32_t parallelism : {1u, 2u, 5u, 8u}) {
+    const std::string output = cluster_->NewDirectory("restored");
+    const StatusOr<std::string> restored = cluster_->Submit(Arguments("scenario_every_state", parallelism, output, {"-s", path}));
+    ASSERT_TRUE(restored.ok()) << restored.status().ToString();
+    // While it restores, or soon behind.
+    ASSERT_TRUE(Eventually(std::chrono::seconds(10), [&] { return !cluster_->Workers().empty(); }));
+    KillAWorker();
+    ExpectEnd(*restored, "FINISHED");
+    EXPECT_EQ(CommittedLines(output), expected) << "parallelism " << parallelism;
+  }
+}
 
 TEST_F(SavepointScenarioTest, StoppedAndResumedAgainAndAgainEmitsEveryRowOnce) {
   std::vector<std::string> from;

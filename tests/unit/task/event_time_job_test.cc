@@ -310,6 +310,45 @@ TEST_F(EventTimeJobTest, OperatorAndBroadcastStateSurviveOtherParallelisms) {
   EXPECT_EQ(Total(lines, "counted"), kElements);
 }
 
+// Lets its source end when a timer of the wall clock has fired.
+class RingsOnce final : public KeyedProcessFunction<int64_t, int64_t, int64_t> {
+ public:
+  explicit RingsOnce(std::shared_ptr<std::atomic<bool>> rang) : rang_(std::move(rang)) {}
+  void ProcessElement(const int64_t&, Context& context, Collector<int64_t>&) override {
+    if (seen_.Value().value_or(false)) return;
+    seen_.Update(true);
+    context.Timers().RegisterProcessingTimeTimer(context.Timers().CurrentProcessingTime() + 20);
+  }
+  void OnTimer(int64_t, OnTimerContext&, Collector<int64_t>&) override { *rang_ = true; }
+
+ private:
+  ValueState<bool> seen_{"seen"};
+  std::shared_ptr<std::atomic<bool>> rang_;
+};
+
+class RunsUntil final : public SourceFunction<int64_t> {
+ public:
+  explicit RunsUntil(std::shared_ptr<std::atomic<bool>> end) : end_(std::move(end)) {}
+  bool Next(SourceContext<int64_t>& out) override {
+    for (int64_t i = 0; i < 100; ++i) out.Collect(i);
+    return !end_->load();
+  }
+
+ private:
+  std::shared_ptr<std::atomic<bool>> end_;
+};
+
+TEST_F(EventTimeJobTest, ATaskThatNeverLacksInputFiresItsProcessingTimers) {
+  const auto rang = std::make_shared<std::atomic<bool>>(false);
+  JobHarness job(Options(1), [&](StreamExecutionEnvironment& env) {
+    env.AddSource(RunsUntil(rang)).Uid("numbers").KeyBy([](const int64_t& value) { return value; })
+        .Process(RingsOnce(rang)).Uid("rings").SinkTo(TextFileSink(output_ + "/out")).Uid("out");
+  });
+  job.Start();
+  job.RunToEnd();
+  EXPECT_TRUE(*rang);
+}
+
 class FailsToListen final : public MapFunction<int64_t, int64_t>, public CheckpointListener {
  public:
   int64_t Map(const int64_t& value) override { return value; }
