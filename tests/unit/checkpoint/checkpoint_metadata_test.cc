@@ -9,6 +9,8 @@
 namespace weir {
 namespace {
 
+constexpr uint32_t kVersion = 3;
+
 CheckpointMetadata Rich() {
   CheckpointMetadata metadata;
   metadata.job_id.bytes[3] = 7;
@@ -22,7 +24,7 @@ CheckpointMetadata Rich() {
   state.keyed = {{.key_groups = {64, 127}, .bytes = {.path = "/b", .inline_bytes = {}, .size_bytes = 9, .checksum = 5}},
                  {.key_groups = {64, 127}, .bytes = {.path = "/a", .inline_bytes = {}, .size_bytes = 1, .checksum = 6}}};
   state.operator_state = {
-      {.partitions = {{.name = "l", .mode = RedistributionMode::kUnion, .items = {{.offset = 1, .size_bytes = 2}}}},
+      {.partitions = {{.name = "l", .mode = RedistributionMode::kUnion, .schema = "offset-schema", .items = {{.offset = 1, .size_bytes = 2}}}},
        .bytes = {.path = {}, .inline_bytes = "abcd", .size_bytes = 4, .checksum = 8}}};
   vertex.subtasks[1].snapshot = {.operators = {state}, .drained = true, .watermark = 99};
   metadata.vertices = {vertex};
@@ -44,10 +46,10 @@ TEST(CheckpointMetadataTest, DamagedBytesNeverDecode) {
 // The envelope is right and the sections are damaged: only the decoder itself is left to notice.
 TEST(CheckpointMetadataTest, DamagedSectionsWithRightChecksumsNeverCrash) {
   const std::string bytes = Rich().Encode();
-  const auto envelope = EnvelopeReader::Open(bytes, "WEIRMETA", 2, "test");
+  const auto envelope = EnvelopeReader::Open(bytes, "WEIRMETA", kVersion, "test");
   ASSERT_TRUE(envelope.ok());
   testing::Fuzz(*envelope->Section(2), 20'000, [&](const std::string& section) {
-    EnvelopeWriter writer("WEIRMETA", 2);
+    EnvelopeWriter writer("WEIRMETA", kVersion);
     writer.AddSection(1, *envelope->Section(1));
     writer.AddSection(2, section);
     static_cast<void>(CheckpointMetadata::Decode(writer.Finish()).ok());
@@ -55,23 +57,31 @@ TEST(CheckpointMetadataTest, DamagedSectionsWithRightChecksumsNeverCrash) {
 }
 
 TEST(CheckpointMetadataTest, ANewerVersionIsNotGuessedAt) {
-  EnvelopeWriter writer("WEIRMETA", 3);
+  EnvelopeWriter writer("WEIRMETA", kVersion + 1);
   EXPECT_EQ(CheckpointMetadata::Decode(writer.Finish()).status().code(), StatusCode::kFailedPrecondition);
 }
 
-// What a checkpoint of version 1 said, it still says.
-TEST(CheckpointMetadataTest, TheFirstVersionHasNoKindAndIsACheckpoint) {
+// What checkpoints of older versions said, they still say: version 1 had no kind, and 2 no schemas of operator states.
+TEST(CheckpointMetadataTest, OlderVersionsAreRead) {
   const std::string bytes = Rich().Encode();
-  const auto envelope = EnvelopeReader::Open(bytes, "WEIRMETA", 2, "test");
+  const auto envelope = EnvelopeReader::Open(bytes, "WEIRMETA", kVersion, "test");
   ASSERT_TRUE(envelope.ok());
-  std::string_view head = *envelope->Section(1);
-  head.remove_suffix(1);
-  EnvelopeWriter writer("WEIRMETA", 1);
-  writer.AddSection(1, head);
-  writer.AddSection(2, *envelope->Section(2));
-  const auto decoded = CheckpointMetadata::Decode(writer.Finish());
-  ASSERT_TRUE(decoded.ok()) << decoded.status().ToString();
-  EXPECT_EQ(*decoded, Rich());
+  std::string body(*envelope->Section(2));
+  const std::string schema = "\x0doffset-schema";
+  ASSERT_NE(body.find(schema), std::string::npos);
+  body.erase(body.find(schema), schema.size());
+  CheckpointMetadata expected = Rich();
+  expected.vertices[0].subtasks[1].snapshot.operators[0].operator_state[0].partitions[0].schema.clear();
+  for (const uint32_t version : {1u, 2u}) {
+    std::string_view head = *envelope->Section(1);
+    if (version == 1) head.remove_suffix(1);
+    EnvelopeWriter writer("WEIRMETA", version);
+    writer.AddSection(1, head);
+    writer.AddSection(2, body);
+    const auto decoded = CheckpointMetadata::Decode(writer.Finish());
+    ASSERT_TRUE(decoded.ok()) << version << ": " << decoded.status().ToString();
+    EXPECT_EQ(*decoded, expected) << version;
+  }
 }
 
 CheckpointMetadata SavepointIn(const std::string& directory) {
@@ -98,14 +108,14 @@ TEST(CheckpointMetadataTest, ASavepointHasNoFilesOutsideItsDirectory) {
 
 TEST(CheckpointMetadataTest, NamesThatLeadOutOfASavepointAreCorruption) {
   const std::string good = SavepointIn("/sp").NamedIn("/sp")->Encode();
-  const auto envelope = EnvelopeReader::Open(good, "WEIRMETA", 2, "test");
+  const auto envelope = EnvelopeReader::Open(good, "WEIRMETA", kVersion, "test");
   ASSERT_TRUE(envelope.ok());
   for (const std::string bad : {"/", "."}) {
     std::string section(*envelope->Section(2));
     const size_t at = section.find("\1b");  // A path of one byte.
     ASSERT_NE(at, std::string::npos);
     section[at + 1] = bad[0];
-    EnvelopeWriter writer("WEIRMETA", 2);
+    EnvelopeWriter writer("WEIRMETA", kVersion);
     writer.AddSection(1, *envelope->Section(1));
     writer.AddSection(2, section);
     EXPECT_EQ(CheckpointMetadata::Decode(writer.Finish()).status().code(), StatusCode::kCorruption) << bad;

@@ -14,7 +14,7 @@ StateBytes File(const std::string& path) { return {.path = path, .inline_bytes =
 
 // Items are told apart by the file they are in and by their offset.
 OperatorStatePartition List(const std::string& name, RedistributionMode mode, const std::vector<uint64_t>& offsets) {
-  OperatorStatePartition partition{.name = name, .mode = mode, .items = {}};
+  OperatorStatePartition partition{.name = name, .mode = mode, .schema = "of " + name, .items = {}};
   for (const uint64_t offset : offsets) partition.items.push_back({offset, 1});
   return partition;
 }

@@ -20,7 +20,7 @@ TaskSnapshot SomeSnapshot() {
   state.keyed = {{{0, 63}, {.path = "/chk/1", .inline_bytes = {}, .size_bytes = 100, .checksum = 9}},
                  {{64, 127}, {.path = {}, .inline_bytes = "abc", .size_bytes = 3, .checksum = 8}}};
   OperatorStateHandle handle;
-  handle.partitions = {{"offsets", RedistributionMode::kUnion, {{0, 10}, {10, 20}}}, {"empty", RedistributionMode::kBroadcast, {}}};
+  handle.partitions = {{"offsets", RedistributionMode::kUnion, "i64", {{0, 10}, {10, 20}}}, {"empty", RedistributionMode::kBroadcast, "", {}}};
   handle.bytes = {.path = "/chk/2", .inline_bytes = {}, .size_bytes = 30, .checksum = 4};
   state.operator_state = {handle};
   return {.operators = {state}, .drained = true, .watermark = -12};
