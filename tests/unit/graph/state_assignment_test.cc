@@ -31,6 +31,7 @@ std::vector<std::string> ItemsOf(const OperatorSubtaskState& state, const std::s
   for (const OperatorStateHandle& handle : state.operator_state) {
     for (const OperatorStatePartition& partition : handle.partitions) {
       if (partition.name != name) continue;
+      EXPECT_EQ(partition.schema, "of " + name);
       for (const auto& item : partition.items) items.push_back(handle.bytes.path + ":" + std::to_string(item.offset));
     }
   }
