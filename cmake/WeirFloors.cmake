@@ -54,10 +54,14 @@ function(weir_program)
   target_precompile_headers(${ARG_NAME} REUSE_FROM weir_pch_host)
 endfunction()
 
-# A gtest program: tests of CORE libraries link them statically, everything above goes through libweir.so.
+# A gtest program: tests of CORE libraries link them statically, everything above goes through libweir.so; so does what says
+# THROUGH_LIBWEIR, since something else that it links does.
 function(weir_test)
-  cmake_parse_arguments(ARG "" "NAME;TIMEOUT" "SOURCES;DEPS;EXTERNAL;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "THROUGH_LIBWEIR" "NAME;TIMEOUT" "SOURCES;DEPS;EXTERNAL;LABELS" ${ARGN})
   set(all_core TRUE)
+  if(ARG_THROUGH_LIBWEIR)
+    set(all_core FALSE)
+  endif()
   foreach(dep ${ARG_DEPS})
     weir_check_floor(${ARG_NAME} 8 ${dep})
     get_target_property(floor ${dep} WEIR_FLOOR)

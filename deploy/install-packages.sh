@@ -9,7 +9,7 @@ packages=(
   # base
   libfmt-dev libspdlog-dev libxxhash-dev libyaml-cpp-dev prometheus-cpp-dev libssl-dev
   # runtime, state
-  libboost1.81-dev libboost-context1.81-dev
+  libboost1.81-dev libboost-context1.81-dev librocksdb-dev
   # proto
   libprotobuf-dev protobuf-compiler libgrpc++-dev protobuf-compiler-grpc
   # taskmanager, client
