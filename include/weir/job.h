@@ -4,7 +4,7 @@
 #include <weir/parameters.h>
 #include <weir/stream_execution_environment.h>
 
-#define WEIR_ABI_VERSION 5
+#define WEIR_ABI_VERSION 6
 
 #define WEIR_STRINGIZE_INNER(x) #x
 #define WEIR_STRINGIZE(x) WEIR_STRINGIZE_INNER(x)

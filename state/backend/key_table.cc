@@ -33,7 +33,9 @@ size_t RowBytes(uint32_t slots, uint32_t row_bytes) { return (size_t{SlotEnd(slo
 
 size_t TagBytes(uint32_t slots) { return (size_t{SlotEnd(slots)} + kTagsBehind) * sizeof(uint16_t); }
 
-size_t SegmentBytes(uint32_t slots, uint32_t row_bytes) { return RowBytes(slots, row_bytes) + TagBytes(slots); }
+size_t SegmentBytes(uint32_t slots, const RowLayout& layout) {
+  return RowBytes(slots, layout.size_bytes) + TagBytes(slots) + (layout.cached ? SlotEnd(slots) : 0);
+}
 
 // A miss looks at some 13 tags at this load, a hit at 3.
 bool IsOverloaded(uint64_t used, uint64_t slots) { return used * 16 > slots * 13; }
@@ -51,9 +53,10 @@ KeySegment* NewSegment(uint32_t slots, uint32_t depth, uint64_t first_prefix, co
   segment->slot_end = SlotEnd(slots);
   segment->depth = depth;
   segment->first_prefix = first_prefix;
-  segment->rows = static_cast<std::byte*>(::operator new(SegmentBytes(slots, layout.size_bytes), kTableAlignment));
+  segment->rows = static_cast<std::byte*>(::operator new(SegmentBytes(slots, layout), kTableAlignment));
   segment->tags = reinterpret_cast<uint16_t*>(segment->rows + RowBytes(slots, layout.size_bytes));
   std::memset(segment->tags, 0, TagBytes(slots));
+  if (layout.cached) segment->cache_bits = reinterpret_cast<uint8_t*>(segment->tags) + TagBytes(slots);
   return segment;
 }
 
@@ -145,10 +148,10 @@ uint64_t KeyTable::size() const {
   return sum;
 }
 
-size_t KeyTable::allocated_bytes(uint32_t row_bytes) const {
+size_t KeyTable::allocated_bytes(const RowLayout& layout) const {
   size_t sum = directory_.capacity() * sizeof(KeySegment*);
   for (const KeySegment* segment = First(); segment != nullptr; segment = Next(*segment)) {
-    if (segment->slots != 0) sum += sizeof(KeySegment) + SegmentBytes(segment->slots, row_bytes);
+    if (segment->slots != 0) sum += sizeof(KeySegment) + SegmentBytes(segment->slots, layout);
   }
   return sum;
 }
@@ -164,6 +167,7 @@ uint32_t KeyTable::TryInsert(KeySegment& segment, uint64_t hash, uint16_t bits) 
   }
   ++segment.live;
   segment.tags[slot] = static_cast<uint16_t>(KeySegment::TagOf(hash) | bits);
+  if (segment.cache_bits != nullptr) segment.cache_bits[slot] = 0;
   return slot;
 }
 
@@ -236,7 +240,10 @@ KeySegment* KeyTable::MakeFrom(KeySegment& old, uint32_t depth, uint64_t first_p
     FreeSegment(made);
     made = NewSegment(more, depth, first_prefix, layout);
   }
-  for (const Move& move : moves) MoveRow(made->row(move.to, layout.size_bytes), old.row(move.from, layout.size_bytes), layout);
+  for (const Move& move : moves) {
+    MoveRow(made->row(move.to, layout.size_bytes), old.row(move.from, layout.size_bytes), layout);
+    if (layout.cached) made->cache_bits[move.to] = old.cache_bits[move.from];
+  }
   return made;
 }
 

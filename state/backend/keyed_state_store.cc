@@ -35,6 +35,7 @@ void KeyGroupTables::DieOfForeignKeyGroup(uint32_t key_group, uint32_t start, ui
 }
 
 void KeyedStateStore::PlaceRow() {
+  ++row_count_;
   const uint32_t group_index = KeyGroup(hash_) - groups_.start();
   while ((slot_ = KeyTable::TryInsert(*segment_, hash_, 0)) == KeySegment::kNone) {
     // The segment under the cursor may not move its rows: its rest is written first.
@@ -73,7 +74,9 @@ bool KeyedStateStore::MarkPresent(uint32_t column) {
 void KeyedStateStore::ClearValue(uint32_t column) {
   if (!HasValue(column)) return;
   if (snapshotting()) SaveBeforeWrite();
-  if (marks_.tracking) RememberCleared(column, /*range=*/false, {});
+  if (cold_ != nullptr) EraseCold(column);
+  // The first snapshot of cold rows is a full one: before it nothing needs to be remembered.
+  if (cold_ != nullptr ? reports_changes_ : marks_.tracking) RememberCleared(column, /*range=*/false, {});
   const StateColumn& state = layout_.columns[column];
   state.type->destroy(row_ + state.offset, 1);
   ForgetValue(column);
@@ -88,6 +91,7 @@ void KeyedStateStore::ForgetValue(uint32_t column) {
   if ((presence & layout_.presence_mask) != 0) return;
   layout_.key->type->destroy(row_, 1);
   KeyTable::Erase(*segment_, slot_);
+  --row_count_;
   Select(KeySegment::kNone);
 }
 
@@ -96,6 +100,7 @@ void KeyedStateStore::RememberCleared(uint32_t column, bool range, std::string_v
 }
 
 void KeyedStateStore::ForEachKey(const std::function<void(const void* key)>& visit) {
+  if (cold_ != nullptr) return ForEachColdKey(visit);
   for (KeyTable& table : tables_) {
     for (KeySegment* segment = table.First(); segment != nullptr; segment = table.Next(*segment)) {
       for (uint32_t slot = 0; slot < segment->slot_end; ++slot) {
@@ -111,15 +116,9 @@ void KeyedStateStore::ForEachKey(const std::function<void(const void* key)>& vis
   ForgetKey();
 }
 
-uint64_t KeyedStateStore::row_count() const {
-  uint64_t sum = 0;
-  for (const KeyTable& table : tables_) sum += table.size();
-  return sum;
-}
-
 size_t KeyedStateStore::memory_bytes() const {
   size_t sum = cleared_.entries.capacity() * sizeof(StateTombstone) + cleared_.bytes.capacity();
-  for (const KeyTable& table : tables_) sum += table.allocated_bytes(layout_.size_bytes);
+  for (const KeyTable& table : tables_) sum += table.allocated_bytes(layout_);
   return sum;
 }
 
@@ -131,7 +130,7 @@ bool KeyedStateStore::AheadOfCursor(uint32_t group_index, const KeySegment& segm
 
 void KeyedStateStore::BeginSnapshot(SnapshotKind kind, SnapshotRecordSink& sink) {
   CHECK(!snapshotting());
-  CHECK(kind == SnapshotKind::kFull || marks_.tracking);
+  CHECK(kind == SnapshotKind::kFull || (cold_ != nullptr ? takes_deltas_ : marks_.tracking));
   CHECK(incomplete_lists_ == 0);
   run_ = nullptr;
   marks_.walking = kind == SnapshotKind::kFull ? SnapshotWalk::kFull : SnapshotWalk::kDelta;
@@ -141,6 +140,7 @@ void KeyedStateStore::BeginSnapshot(SnapshotKind kind, SnapshotRecordSink& sink)
   cursor_segment_ = tables_[0].First();
   cursor_slot_ = 0;
   StateTombstones cleared = std::exchange(cleared_, {});
+  if (cold_ != nullptr) return BeginColdWalk(kind, std::move(cleared));
   if (kind == SnapshotKind::kFull) return;
   std::swap(marks_.dirty, marks_.walk);
   sink.Cleared(std::move(cleared));
@@ -148,6 +148,7 @@ void KeyedStateStore::BeginSnapshot(SnapshotKind kind, SnapshotRecordSink& sink)
 
 void KeyedStateStore::SaveBeforeWrite() {
   if (layout_.has_cells) return SaveValuesBesideCells();
+  if (cold_ != nullptr) return SaveCachedRow(KeyGroup(hash_) - groups_.start(), *segment_, slot_);
   const uint32_t group_index = KeyGroup(hash_) - groups_.start();
   const uint16_t tag = segment_->tags[slot_];
   if (!marks_.NeedSaving(tag, AheadOfCursor(group_index, *segment_, slot_))) return;
@@ -192,6 +193,8 @@ void KeyedStateStore::PassSlot() {
   if ((tag & KeySegment::kOccupied) != 0) {
     if (layout_.has_cells) {
       PassRowWithCells();
+    } else if (cold_ != nullptr) {
+      PassCachedRow();
     } else if (marks_.NeedWriting(tag)) {
       WriteRow(cursor_group_, *cursor_segment_, cursor_slot_);
     }
@@ -238,7 +241,7 @@ bool KeyedStateStore::WriteSlice(size_t bytes_max) {
         WalkOpenCell(bytes_max - slice_bytes_);
         continue;
       }
-      if (marks_.walking == SnapshotWalk::kDelta) scanned += SkipUnmarked();
+      if (marks_.walking == SnapshotWalk::kDelta && !walks_all_differing_) scanned += SkipUnmarked();
       if (cursor_slot_ < cursor_segment_->slot_end) PassSlot();
     }
   }
@@ -246,6 +249,7 @@ bool KeyedStateStore::WriteSlice(size_t bytes_max) {
     if (slice_bytes_ >= bytes_max) return false;
   }
   marks_.walking = SnapshotWalk::kNone;
+  walks_all_differing_ = false;
   sink_ = nullptr;
   return true;
 }

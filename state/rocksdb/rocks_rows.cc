@@ -94,4 +94,9 @@ StatusOr<std::shared_ptr<const ColdCut>> RocksRows::Cut() {
   return std::shared_ptr<const ColdCut>(std::make_shared<RocksCut>(database_, epoch_++, std::exchange(has_changes_, false)));
 }
 
+StatusOr<std::shared_ptr<const ColdCut>> RocksRows::View() {
+  RETURN_IF_ERROR(Write());
+  return std::shared_ptr<const ColdCut>(std::make_shared<RocksCut>(database_, epoch_, /*has_changes=*/false));
+}
+
 }  // namespace weir

@@ -29,6 +29,7 @@ class RocksRows final : public ColdRows {
   void Erase(const ColdPlace& place) override;
   Status Write() override;
   StatusOr<std::shared_ptr<const ColdCut>> Cut() override;
+  StatusOr<std::shared_ptr<const ColdCut>> View() override;
 
  private:
   Status ReadColumn(uint32_t column, std::span<const Key> keys, const std::function<Status(const Found&)>& found);

@@ -45,6 +45,10 @@ void ForEachKeyedRow(RecordBatch& batch, KeyedStateStore& store, Selector& selec
     const uint32_t count;
     ~ForgetKeyAtEnd() { store.EndBatch(count); }
   } at_end{store, count};
+  if (store.has_cold()) [[unlikely]] {
+    for (uint32_t i = 0; i < count; ++i) store.Want(SelectKey(selector, rows[i]), hashes[i]);
+    store.FetchWanted();
+  }
   fetch_tags(0);
   fetch_tags(kGroup);
   fetch_rows(0);

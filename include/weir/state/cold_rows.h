@@ -68,6 +68,8 @@ class ColdRows {
   virtual Status Write() = 0;
   // What is here now; the changes of the next one begin.
   virtual StatusOr<std::shared_ptr<const ColdCut>> Cut() = 0;
+  // The same without changes: the next cut does not notice.
+  virtual StatusOr<std::shared_ptr<const ColdCut>> View() = 0;
 };
 
 }  // namespace weir

@@ -51,6 +51,7 @@ struct RowLayout {
   uint32_t size_bytes = 0;
   uint32_t packed_bytes = 0;       // Of key and value where a row begins with their encodings; 0 = it does not.
   uint32_t segment_slots_max = 0;  // A segment that large is split instead of grown.
+  bool cached = false;             // Rows are a cache of others: segments have cache bits.
 
   static RowLayout For(const KeyOps& key, std::vector<StateColumn> columns);
   bool Present(const std::byte* row, uint32_t column) const {
@@ -75,6 +76,7 @@ struct KeySegment {
   uint32_t used = 0;          // Occupied and deleted slots.
   uint32_t depth = 0;
   uint64_t first_prefix = 0;  // The lowest upper bits of its hashes, left-aligned: segments are walked in this order.
+  uint8_t* cache_bits = nullptr;  // Of each slot, when the layout is cached; 0 for a new row (KeyedStateStore).
 
   static uint32_t HashBits(uint64_t hash) { return static_cast<uint32_t>(hash >> 15); }
   static uint16_t TagOf(uint64_t hash) { return static_cast<uint16_t>(kOccupied | (HashBits(hash) & kHashMask)); }
@@ -137,7 +139,7 @@ class KeyTable {
 
   KeySegment& Segment(uint64_t hash) const { return *directory_[(hash >> 1) >> directory_shift_]; }
   uint64_t size() const;
-  size_t allocated_bytes(uint32_t row_bytes) const;
+  size_t allocated_bytes(const RowLayout& layout) const;
 
   // ---- Segments in walking order ----
   KeySegment* First() const { return directory_[0]; }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <weir/core/status.h>
+#include <weir/state/cold_rows.h>
 #include <weir/state/key_table.h>
 #include <weir/state/map_cell.h>
 #include <weir/state/snapshot_marks.h>
@@ -54,6 +55,8 @@ class KeyGroupTables {
 // serializes the old row first. Two bits of each tag serve them (SnapshotMarks). Lists and maps are cells, whose units have
 // such bits too; then the values of a row share bits of their own, and the tag tells whether any of all these is set. A
 // cell with many units is opened as the cursor passes its row, and written in slices like everything else.
+// With cold rows (AttachCold) the rows in memory are a bounded cache of them; then all walks are those of deltas, and a full
+// snapshot is what the cold rows held at its barrier, followed by the rows in memory that differed from it.
 class KeyedStateStore {
  public:
   enum class SnapshotKind : uint8_t {
@@ -74,6 +77,32 @@ class KeyedStateStore {
   // Before any key is set: the time by which state expires, in ms. The system's unless this is called.
   void SetProcessingTime(std::function<int64_t()> now_ms) { now_ms_ = std::move(now_ms); }
   int64_t NowMs() const { return now_ms_(); }
+
+  // ---- Rows beyond memory: keyed_state_cold.cc ----
+  // After SetLayout and TrackChanges, before any key is set: from here on rows in memory take about `cache_bytes_max` bytes, beyond which
+  // some of them go to `cold` between batches. Requires: the layout has columns and no cells. Calls that
+  // make a key current, FetchWanted and ForEachKey then throw std::runtime_error when cold rows cannot be read.
+  void AttachCold(std::unique_ptr<ColdRows> cold, uint64_t cache_bytes_max);
+  bool has_cold() const { return cold_ != nullptr; }
+  // Ahead of a batch, for each of its keys, then FetchWanted: brings what is not in memory, all at once. Until EndBatch
+  // no other key than these is made current. Requires of both: has_cold().
+  template <class K>
+  void Want(const K& key, uint64_t hash) {
+    const KeySegment& segment = Table(hash).Segment(hash);
+    const uint32_t slot = segment.Find(hash, layout_.size_bytes, [&key](const std::byte* row) { return *reinterpret_cast<const K*>(row) == key; });
+    if (slot != KeySegment::kNone) {
+      segment.cache_bits[slot] |= kTouched;
+    } else {
+      WantCold(&key, hash);
+    }
+  }
+  void FetchWanted();
+  // What came of keys that were not in memory.
+  struct ColdCounts {
+    uint64_t wanted = 0;   // Keys looked for beyond memory.
+    uint64_t evicted = 0;  // Rows that left memory.
+  };
+  const ColdCounts& cold_counts() const { return cold_counts_; }
 
   uint32_t KeyGroup(uint64_t hash) const { return groups_.Of(hash); }
   KeyTable& Table(uint64_t hash) { return groups_.Table(hash); }
@@ -130,6 +159,7 @@ class KeyedStateStore {
   void EndBatch(uint32_t record_count) {
     if (layout_.has_ttl) [[unlikely]] CleanUpAfter(record_count);
     ForgetKey();
+    if (cold_ != nullptr) [[unlikely]] EndColdBatch();
   }
   bool HasKey() const { return key_ != nullptr; }
   bool HasRow() const { return row_ != nullptr; }
@@ -187,7 +217,7 @@ class KeyedStateStore {
   // ---- All keys ----
   // Calls visit(key) for each live key, with that key current. A visit that clears and then writes calls KeepKey before.
   void ForEachKey(const std::function<void(const void* key)>& visit);
-  uint64_t row_count() const;
+  uint64_t row_count() const { return row_count_; }  // In memory.
   size_t memory_bytes() const;  // Without what values and cells own on the heap.
 
   // ---- Snapshot and restore ----
@@ -215,6 +245,7 @@ class KeyedStateStore {
   template <class K>
   void Find(const K& key) {
     Select(segment_->Find(hash_, layout_.size_bytes, [&key](const std::byte* row) { return *reinterpret_cast<const K*>(row) == key; }));
+    if (cold_ != nullptr && row_ == nullptr) [[unlikely]] LoadCurrent();
   }
   void Select(uint32_t slot) {
     slot_ = slot;
@@ -235,6 +266,42 @@ class KeyedStateStore {
   size_t SkipUnmarked();
   bool AheadOfCursor(uint32_t group_index, const KeySegment& segment, uint32_t slot) const;
   Status SelectDecoded(uint32_t column, std::string_view key);
+  Status PlaceValue(uint32_t column, std::string_view value);
+
+  // ---- Rows beyond memory: keyed_state_cold.cc ----
+  static constexpr uint8_t kTouched = 1;  // Wanted since the eviction passed by.
+  static constexpr uint8_t kDiffers = 2;  // From the cold row, though neither D nor W tells.
+  static constexpr uint8_t kSaved = 4;    // Ahead of the cursor of a full snapshot: written to it already.
+  struct EvictionPosition {
+    uint32_t group_index = 0;
+    uint64_t prefix = 0;  // Of the segment.
+    uint32_t slot = 0;
+  };
+  struct WantedKey {
+    uint32_t key_group = 0;
+    uint32_t begin = 0;  // In wanted_bytes_.
+    uint32_t size_bytes = 0;
+  };
+  void WantCold(const void* key, uint64_t hash);
+  void LoadCurrent();
+  Status PlaceFound(std::string_view key, const ColdRows::Found& found);
+  void EraseCold(uint32_t column);
+  void EndColdBatch();
+  void MakeRoom();
+  void SampleOwnedBytes();
+  uint64_t OwnedBytes(const std::byte* row);
+  bool EvictNext(uint64_t& dirty_passed_by, uint64_t dirty_passed_by_max);
+  void Evict(uint32_t group_index, KeySegment& segment, uint32_t slot);
+  void PutCold(uint32_t group_index, const std::byte* row, bool changed);
+  bool Differs(const KeySegment& segment, uint32_t slot) const {
+    return (segment.tags[slot] & KeySegment::kSnapshotBits) != 0 || (segment.cache_bits[slot] & kDiffers) != 0;
+  }
+  void BeginColdWalk(SnapshotKind kind, StateTombstones cleared);
+  bool WalkNeeds(uint32_t group_index, const KeySegment& segment, uint32_t slot) const;
+  void SaveCachedRow(uint32_t group_index, KeySegment& segment, uint32_t slot);
+  void PassCachedRow();
+  void ForEachColdKey(const std::function<void(const void* key)>& visit);
+  void VisitWanted(const std::function<void(const void* key)>& visit);
 
   // ---- Cells: keyed_state_cells.cc ----
   StateCell** CellAt(uint32_t column) { return reinterpret_cast<StateCell**>(row_ + layout_.columns[column].offset); }
@@ -282,6 +349,22 @@ class KeyedStateStore {
   uint32_t slot_ = KeySegment::kNone;
   std::byte* row_ = nullptr;  // Null when the key has none.
   uint64_t moves_ = 0;
+  uint64_t row_count_ = 0;
+
+  std::unique_ptr<ColdRows> cold_;  // Null: all rows are in memory.
+  Status cold_failure_;             // Of an eviction: told by the next call that can.
+  uint64_t cache_bytes_max_ = 0;
+  uint64_t owned_bytes_mean_ = 0;   // Of a row beyond its own size, estimated.
+  uint64_t sampled_rows_ = 0;       // How many there were when that was done.
+  bool takes_deltas_ = false;       // TrackChanges was called.
+  bool reports_changes_ = false;    // There was a snapshot on which a delta may stand.
+  bool fetched_ = false;            // The keys of the batch: what is not in memory is nowhere.
+  bool evicts_dirty_ = false;       // Until the next barrier: too few rows are clean.
+  bool walks_all_differing_ = false;
+  EvictionPosition eviction_;
+  std::vector<WantedKey> wanted_;
+  std::string wanted_bytes_;
+  ColdCounts cold_counts_;
 
   SnapshotMarks marks_;
   StateTombstones cleared_;        // Since the last barrier; empty unless changes are tracked.

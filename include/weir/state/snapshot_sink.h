@@ -2,10 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdlib>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <weir/core/status.h>
 #include <weir/state/packed_run.h>
 
 namespace weir {
@@ -36,6 +39,8 @@ struct StateTombstones {
   }
 };
 
+class ColdCut;
+
 // Receives what a snapshot walk serializes. Thread: task.
 class SnapshotRecordSink {
  public:
@@ -44,6 +49,13 @@ class SnapshotRecordSink {
   virtual void Cleared(StateTombstones tombstones) = 0;
   // One unit: a value (no name space), a map entry (its encoded key), a list chunk (its number, 4 bytes, big-endian).
   virtual void Value(uint32_t key_group, uint32_t column, std::string_view key, std::string_view name_space, std::string_view value) = 0;
+  // Of a store with rows beyond memory, once, before any value and behind what was cleared. With `all` the snapshot holds the
+  // values of `cut`, else its changes; they stand before all values, which are newer. An error fails the snapshot.
+  virtual void Cold(StatusOr<std::shared_ptr<const ColdCut>> cut, bool all) {
+    (void)cut;
+    (void)all;
+    std::abort();  // A sink that would lose them.
+  }
   // Of a layout with `packed_bytes`, instead of Value: room for at least one record of the group, until the next call.
   // Null: this sink takes all records as values.
   virtual PackedRun* Packed(uint32_t key_group) {

@@ -1,23 +1,38 @@
-// The heap backend with full and incremental snapshots against a plain map: random writes, clears, re-inserts, growth,
-// aborted, failed and overlapping snapshots, merges and restores. Mutants of the protocol must be caught.
+// Keyed state with full and incremental snapshots against a plain map: random writes, clears, re-inserts, growth, aborted,
+// failed and overlapping snapshots, merges and restores; all in memory, and with a cache of a few rows before cold ones.
+// Mutants of the protocol must be caught.
 #include <gtest/gtest.h>
 
 #include <cstdio>
 #include <deque>
 #include <map>
 #include <random>
+#include <set>
 
 #include <weir/state/keyed_state_store.h>
 
 #include "state/checkpoint/delta_merge.h"
 #include "state/checkpoint/snapshot_chain.h"
 #include "tests/unit/backend/keyed_state_store_peer.h"
+#include "tests/unit/backend/new_cold_rows.h"
 #include "tests/unit/testing/memory_file_system.h"
 
 namespace weir {
 namespace {
 
-enum class Mutant { kNone, kDropAbortedDelta, kSwapBitsOnFull, kTombstoneAfterReinsert };
+enum class Rows { kInMemory, kCached };
+enum class Mutant {
+  kNone,
+  kDropAbortedDelta,
+  kSwapBitsOnFull,
+  kTombstoneAfterReinsert,
+  // With cached rows only.
+  kBaseOfALaterMoment,
+  kDropChanges,
+  kChangesStay,
+  kForgetDiffering,
+  kForgetToBeWritten,
+};
 
 using Model = std::map<std::pair<uint64_t, uint32_t>, std::string>;  // (key, column) -> value
 constexpr KeyGroupRange kGroups{2, 5};
@@ -26,7 +41,9 @@ constexpr uint32_t kMaxParallelism = 8;
 // Collects a snapshot as its file content would be.
 class FileSink final : public SnapshotRecordSink {
  public:
-  FileSink(uint32_t columns, bool tombstones_last) : tombstones_last_(tombstones_last) {
+  // `later`: where a mutant reads a base from, when the file is finished.
+  FileSink(uint32_t columns, Mutant mutant, ColdRows* later = nullptr)
+      : tombstones_last_(mutant == Mutant::kTombstoneAfterReinsert), drops_changes_(mutant == Mutant::kDropChanges), later_(later) {
     header_.max_parallelism = kMaxParallelism;
     header_.key_groups = kGroups;
     for (uint32_t i = 0; i < columns; ++i) header_.states.push_back({"state" + std::to_string(i), "value", "string", ""});
@@ -38,9 +55,18 @@ class FileSink final : public SnapshotRecordSink {
   void Value(uint32_t key_group, uint32_t column, std::string_view key, std::string_view name_space, std::string_view value) override {
     Builder(key_group).Append({column, SnapshotRecordKind::kValue, key, name_space, value});
   }
+  void Cold(StatusOr<std::shared_ptr<const ColdCut>> cut, bool all) override {
+    ASSERT_TRUE(cut.ok());
+    cut_ = *cut;
+    all_ = all;
+    for (auto& [group, builder] : builders_) cleared_.push_back(builder.Finish());
+    builders_.clear();
+  }
+  // What is cold is read last, as the pool may, and stands before all values.
   KeyedStateHandle Finish() {
     if (tombstones_last_) AppendTombstones();
-    std::vector<SnapshotBlock> blocks;
+    std::vector<SnapshotBlock> blocks = std::move(cleared_);
+    for (SnapshotBlock& block : ColdBlocks()) blocks.push_back(std::move(block));
     for (auto& [group, builder] : builders_) blocks.push_back(builder.Finish());
     return Write(std::move(blocks));
   }
@@ -64,8 +90,30 @@ class FileSink final : public SnapshotRecordSink {
     }
   }
 
+  std::vector<SnapshotBlock> ColdBlocks() {
+    std::vector<SnapshotBlock> blocks;
+    if (cut_ == nullptr || (!all_ && drops_changes_)) return blocks;
+    if (all_ && later_ != nullptr) cut_ = *later_->View();
+    const std::unique_ptr<ColdCursor> cursor = all_ ? cut_->Values() : cut_->Changes();
+    BlockBuilder builder;
+    while (cursor->Next()) {
+      const ColdPlace& place = cursor->place();
+      if (builder.started() && builder.key_group() != place.key_group) blocks.push_back(builder.Finish());
+      if (!builder.started()) builder.Start(place.key_group);
+      builder.Append({place.column, SnapshotRecordKind::kValue, place.key, {}, cursor->value()});
+    }
+    EXPECT_TRUE(cursor->status().ok()) << cursor->status().ToString();
+    if (builder.started()) blocks.push_back(builder.Finish());
+    return blocks;
+  }
+
   mutable testing::MemoryFileSystem no_files_;  // Everything is inline.
   const bool tombstones_last_;
+  const bool drops_changes_;
+  ColdRows* const later_;
+  std::shared_ptr<const ColdCut> cut_;
+  bool all_ = false;
+  std::vector<SnapshotBlock> cleared_;
   SnapshotHeader header_;
   StateTombstones tombstones_;
   std::map<uint32_t, BlockBuilder> builders_;
@@ -73,24 +121,36 @@ class FileSink final : public SnapshotRecordSink {
 
 class RandomRun {
  public:
-  RandomRun(uint32_t seed, Mutant mutant)
-      : mutant_(mutant), random_(seed), columns_(1 + random_() % 2), key_count_(random_() % 10 == 0 ? 4'000 : 1 + random_() % 60) {
+  RandomRun(uint32_t seed, Rows rows, Mutant mutant)
+      : rows_(rows), mutant_(mutant), random_(seed), columns_(1 + random_() % 2), key_count_(random_() % 10 == 0 ? 4'000 : 1 + random_() % 60) {
     NewStore();
     Mutate();
-    KeyedStateStorePeer::RandomizeDirty(*store_, random_);
+    if (rows_ == Rows::kInMemory) KeyedStateStorePeer::RandomizeDirty(*store_, random_);
   }
 
   // False: what was restored is not what the map was.
   bool Execute() {
     for (int step = 0; step < 60 && ok_; ++step) {
       switch (random_() % 8) {
-        case 0: Begin(); break;
+        case 0:
+          Begin();
+          break;
         case 1:
-        case 2: Walk(1 + random_() % 600); break;
-        case 3: Report(); break;
-        case 4: Merge(); break;
-        case 5: if (random_() % 4 == 0) Restart(); break;
-        default: Mutate(); break;
+        case 2:
+          Walk(1 + random_() % 600);
+          break;
+        case 3:
+          Report();
+          break;
+        case 4:
+          Merge();
+          break;
+        case 5:
+          if (random_() % 4 == 0) Restart();
+          break;
+        default:
+          Mutate();
+          break;
       }
     }
     while (ok_ && (sink_ != nullptr || !written_.empty())) {
@@ -112,9 +172,15 @@ class RandomRun {
     for (uint32_t i = 0; i < columns_; ++i) columns.push_back({"state" + std::to_string(i), &TypeOf<std::string>()});
     store_->SetLayout(KeyOpsOf<uint64_t>(), std::move(columns));
     store_->TrackChanges();
+    if (rows_ == Rows::kCached) {
+      std::unique_ptr<ColdRows> cold = testing::NewColdRows(kGroups.start, kGroups.end, columns_, mutant_ == Mutant::kChangesStay);
+      cold_ = cold.get();
+      store_->AttachCold(std::move(cold), 100 + random_() % (key_count_ > 100 ? 100'000 : 5'000));
+    }
     // Small segments: splits in the middle of walks.
     if (random_() % 2 == 0) KeyedStateStorePeer::SplitSegmentsAt(*store_, 16);
-    chain_ = std::make_unique<SnapshotChain>(SnapshotChain::Limits{.delta_bytes_max = 500 + random_() % 5'000, .merge_deltas_min = static_cast<uint32_t>(2 + random_() % 3)});
+    chain_ = std::make_unique<SnapshotChain>(
+        SnapshotChain::Limits{.delta_bytes_max = 500 + random_() % 5'000, .merge_deltas_min = static_cast<uint32_t>(2 + random_() % 3)});
   }
 
   uint64_t RandomKey() {
@@ -126,8 +192,14 @@ class RandomRun {
   }
 
   void Mutate() {
-    for (uint32_t i = random_() % (key_count_ > 100 ? 700 : 12); i > 0; --i) {
-      const uint64_t key = RandomKey();
+    std::vector<uint64_t> keys(random_() % (key_count_ > 100 ? 700 : 12));
+    for (uint64_t& key : keys) key = RandomKey();
+    const bool batched = rows_ == Rows::kCached && random_() % 4 != 0;
+    if (batched) {
+      for (const uint64_t key : keys) store_->Want(key, HashKey(key));
+      store_->FetchWanted();
+    }
+    for (const uint64_t key : keys) {
       const uint32_t column = random_() % columns_;
       store_->SetCurrentKey(key, HashKey(key));
       if (random_() % 3 == 0) {
@@ -140,7 +212,14 @@ class RandomRun {
       std::string* const place = static_cast<std::string*>(store_->BeginWrite(column, constructed));
       constructed ? void(*place = value) : void(std::construct_at(place, value));
       model_[{key, column}] = value;
+      Break();
     }
+    if (batched || random_() % 2 == 0) store_->EndBatch(static_cast<uint32_t>(keys.size()));
+  }
+
+  void Break() {
+    if (mutant_ == Mutant::kForgetDiffering) KeyedStateStorePeer::ForgetDiffering(*store_);
+    if (mutant_ == Mutant::kForgetToBeWritten && random_() % 8 == 0) KeyedStateStorePeer::ForgetToBeWritten(*store_);
   }
 
   void Begin() {
@@ -148,7 +227,7 @@ class RandomRun {
     const SnapshotChain::Begun begun = chain_->Begin();
     walking_ = begun.number;
     at_barrier_[begun.number] = model_;
-    sink_ = std::make_unique<FileSink>(columns_, mutant_ == Mutant::kTombstoneAfterReinsert);
+    sink_ = std::make_unique<FileSink>(columns_, mutant_, mutant_ == Mutant::kBaseOfALaterMoment ? cold_ : nullptr);
     store_->BeginSnapshot(begun.is_base ? KeyedStateStore::SnapshotKind::kFull : KeyedStateStore::SnapshotKind::kDelta, *sink_);
     if (begun.is_base && mutant_ == Mutant::kSwapBitsOnFull) KeyedStateStorePeer::SwapBits(*store_);
   }
@@ -167,7 +246,7 @@ class RandomRun {
     if (random_() % 12 == 0) return chain_->OnFailed(written.number);
     const bool aborted = random_() % 3 == 0;
     KeyedStateHandle handle = written.handle;
-    if (aborted && mutant_ == Mutant::kDropAbortedDelta) handle = FileSink(columns_, false).Write({});
+    if (aborted && mutant_ == Mutant::kDropAbortedDelta) handle = FileSink(columns_, Mutant::kNone).Write({});
     chain_->OnDurable(written.number, std::move(handle));
     if (aborted) return;
     StatusOr<std::vector<KeyedStateHandle>> handles = chain_->HandlesOf(written.number);
@@ -189,7 +268,7 @@ class RandomRun {
     if (random_() % 5 != 0) {
       std::vector<SnapshotBlock> blocks;
       ASSERT_TRUE(MergeDeltas(readers, [&](SnapshotBlock block) { return blocks.push_back(std::move(block)), Status::Ok(); }).ok());
-      merged = FileSink(columns_, false).Write(std::move(blocks));
+      merged = FileSink(columns_, Mutant::kNone).Write(std::move(blocks));
     }
     chain_->EndMerge(*merge, std::move(merged));
   }
@@ -205,6 +284,7 @@ class RandomRun {
     ok_ = ok_ && restored != nullptr;
     if (!ok_) return;
     store_ = std::move(restored);
+    cold_ = restored_cold_;
     model_ = expected;
     written_.clear();
     at_barrier_.clear();
@@ -222,8 +302,10 @@ class RandomRun {
   std::unique_ptr<KeyedStateStore> RestoredFrom(const std::vector<KeyedStateHandle>& handles, const Model& expected) {
     std::unique_ptr<KeyedStateStore> current = std::move(store_);
     std::unique_ptr<SnapshotChain> chain = std::move(chain_);
+    ColdRows* const cold = cold_;
     NewStore();
     std::unique_ptr<KeyedStateStore> restored = std::move(store_);
+    restored_cold_ = std::exchange(cold_, cold);
     store_ = std::move(current);
     chain_ = std::move(chain);
     for (const KeyedStateHandle& handle : handles) {
@@ -239,55 +321,90 @@ class RandomRun {
       }
       EXPECT_TRUE(cursor.status().ok()) << cursor.status().ToString();
     }
+    EXPECT_TRUE(restored->FinishRestore().ok());
+    if (rows_ == Rows::kCached) {
+      EXPECT_EQ(restored->row_count(), 0u) << "restored rows come to memory when they are needed";
+    }
     Model content;
+    uint64_t keys = 0;
     restored->ForEachKey([&](const void* key) {
+      ++keys;
       for (uint32_t column = 0; column < columns_; ++column) {
         if (!restored->HasValue(column)) continue;
         content[{*static_cast<const uint64_t*>(key), column}] =
             *reinterpret_cast<const std::string*>(restored->CurrentRow() + restored->layout().columns[column].offset);
       }
     });
-    return content == expected ? std::move(restored) : nullptr;
+    std::set<uint64_t> expected_keys;
+    for (const auto& [place, value] : expected) expected_keys.insert(place.first);
+    return content == expected && keys == expected_keys.size() ? std::move(restored) : nullptr;
   }
 
+  const Rows rows_;
   const Mutant mutant_;
   testing::MemoryFileSystem no_files_;  // Everything is inline.
   std::mt19937 random_;
   const uint32_t columns_;
   uint64_t key_count_;
   std::unique_ptr<KeyedStateStore> store_;
+  ColdRows* cold_ = nullptr;           // Of store_; null when all rows are in memory.
+  ColdRows* restored_cold_ = nullptr;  // Of the store that was restored last.
   std::unique_ptr<SnapshotChain> chain_;
   Model model_;
   std::map<uint64_t, Model> at_barrier_;  // By snapshot number.
   std::unique_ptr<FileSink> sink_;        // Of the running walk.
   uint64_t walking_ = 0;
-  std::deque<Written> written_;           // Not reported to the chain yet, in order.
+  std::deque<Written> written_;  // Not reported to the chain yet, in order.
   std::optional<std::pair<uint64_t, std::vector<KeyedStateHandle>>> completed_;
   bool ok_ = true;
 };
 
-// How many runs it takes to see the mutant; 0 = not within `runs`.
-int RunsToCatch(Mutant mutant, uint32_t first_seed, int runs) {
-  for (int i = 0; i < runs; ++i) {
-    if (!RandomRun(first_seed + static_cast<uint32_t>(i), mutant).Execute()) return i + 1;
+#ifndef WEIR_TEST_ON_ROCKSDB
+// How many runs it takes to see the mutant; 0 = too many.
+int RunsToCatch(Rows rows, Mutant mutant) {
+  constexpr int kRuns = 2'000;
+  for (int i = 0; i < kRuns; ++i) {
+    if (!RandomRun(1 + static_cast<uint32_t>(i), rows, mutant).Execute()) return i + 1;
   }
   return 0;
 }
 
-TEST(IncrementalSnapshotTest, RestoresTheMapOfEveryBarrier) {
+#endif
+
+void RestoreTheMapOfEveryBarrier(Rows rows, uint32_t runs) {
   const uint32_t seed = std::random_device()();
   std::printf("first seed %u\n", seed);
-#ifdef WEIR_SANITIZED
-  const uint32_t runs = 2'000;
-#else
-  const uint32_t runs = 20'000;
-#endif
-  for (uint32_t i = 0; i < runs; ++i) ASSERT_TRUE(RandomRun(seed + i, Mutant::kNone).Execute()) << "replay with RandomRun(" << seed + i << "u, Mutant::kNone)";
+  for (uint32_t i = 0; i < runs; ++i) {
+    const std::string replay =
+        "replay with RandomRun(" + std::to_string(seed + i) + "u, Rows::" + (rows == Rows::kCached ? "kCached" : "kInMemory") + ", Mutant::kNone)";
+    ASSERT_TRUE(RandomRun(seed + i, rows, Mutant::kNone).Execute()) << replay;
+    ASSERT_FALSE(::testing::Test::HasFailure()) << replay;
+  }
 }
 
-TEST(IncrementalSnapshotTest, CatchesADroppedDeltaOfAnAbortedCheckpoint) { EXPECT_GT(RunsToCatch(Mutant::kDropAbortedDelta, 1, 2'000), 0); }
-TEST(IncrementalSnapshotTest, CatchesBitsSwappedOnAFullSnapshot) { EXPECT_GT(RunsToCatch(Mutant::kSwapBitsOnFull, 1, 2'000), 0); }
-TEST(IncrementalSnapshotTest, CatchesATombstoneAppliedAfterAReinsert) { EXPECT_GT(RunsToCatch(Mutant::kTombstoneAfterReinsert, 1, 2'000), 0); }
+#ifdef WEIR_SANITIZED
+constexpr uint32_t kRuns = 2'000;
+#else
+constexpr uint32_t kRuns = 20'000;
+#endif
+
+#ifndef WEIR_TEST_ON_ROCKSDB
+TEST(IncrementalSnapshotTest, RestoresTheMapOfEveryBarrier) { RestoreTheMapOfEveryBarrier(Rows::kInMemory, kRuns); }
+
+TEST(IncrementalSnapshotTest, CatchesADroppedDeltaOfAnAbortedCheckpoint) { EXPECT_GT(RunsToCatch(Rows::kInMemory, Mutant::kDropAbortedDelta), 0); }
+TEST(IncrementalSnapshotTest, CatchesBitsSwappedOnAFullSnapshot) { EXPECT_GT(RunsToCatch(Rows::kInMemory, Mutant::kSwapBitsOnFull), 0); }
+TEST(IncrementalSnapshotTest, CatchesATombstoneAppliedAfterAReinsert) { EXPECT_GT(RunsToCatch(Rows::kInMemory, Mutant::kTombstoneAfterReinsert), 0); }
+
+TEST(CachedSnapshotTest, CatchesADroppedDeltaOfAnAbortedCheckpoint) { EXPECT_GT(RunsToCatch(Rows::kCached, Mutant::kDropAbortedDelta), 0); }
+TEST(CachedSnapshotTest, CatchesABaseOfALaterMoment) { EXPECT_GT(RunsToCatch(Rows::kCached, Mutant::kBaseOfALaterMoment), 0); }
+TEST(CachedSnapshotTest, CatchesDroppedChangesOfEvictedRows) { EXPECT_GT(RunsToCatch(Rows::kCached, Mutant::kDropChanges), 0); }
+TEST(CachedSnapshotTest, CatchesChangesThatStayWhenTheyAreRead) { EXPECT_GT(RunsToCatch(Rows::kCached, Mutant::kChangesStay), 0); }
+TEST(CachedSnapshotTest, CatchesRowsThatForgetThatTheyDiffer) { EXPECT_GT(RunsToCatch(Rows::kCached, Mutant::kForgetDiffering), 0); }
+TEST(CachedSnapshotTest, CatchesRowsThatForgetThatTheWalkNeedsThem) { EXPECT_GT(RunsToCatch(Rows::kCached, Mutant::kForgetToBeWritten), 0); }
+#endif
+
+// Before a map in backend_test, before RocksDB in rocksdb_test.
+TEST(CachedSnapshotTest, RestoresTheMapOfEveryBarrier) { RestoreTheMapOfEveryBarrier(Rows::kCached, testing::ColdRuns(kRuns)); }
 
 }  // namespace
 }  // namespace weir

@@ -32,6 +32,17 @@ class KeyedStateStorePeer {
 
   // ---- Mutants ----
   static void SwapBits(KeyedStateStore& store) { std::swap(store.marks_.dirty, store.marks_.walk); }
+  // Rows look as if they were what the cold ones are.
+  static void ForgetDiffering(KeyedStateStore& store) {
+    ForEachSlot(store, [](KeySegment& segment, uint32_t slot) { segment.cache_bits[slot] &= static_cast<uint8_t>(~KeyedStateStore::kDiffers); });
+  }
+  // The walk passes rows by that were written before its barrier.
+  static void ForgetToBeWritten(KeyedStateStore& store) {
+    ForEachSlot(store, [&store](KeySegment& segment, uint32_t slot) {
+      segment.tags[slot] &= static_cast<uint16_t>(~store.marks_.walk);
+      segment.cache_bits[slot] |= KeyedStateStore::kDiffers;
+    });
+  }
   // Cells that the walk needs and their keys do not have any more are lost.
   static void DropDetachedCells(KeyedStateStore& store) {
     std::erase_if(store.open_cells_, [](const std::unique_ptr<OpenCell>& open) { return open->detached != nullptr; });
@@ -63,6 +74,15 @@ class KeyedStateStorePeer {
   }
 
  private:
+  static void ForEachSlot(KeyedStateStore& store, const std::function<void(KeySegment&, uint32_t slot)>& visit) {
+    for (KeyTable& table : store.tables_) {
+      for (KeySegment* segment = table.First(); segment != nullptr; segment = table.Next(*segment)) {
+        for (uint32_t slot = 0; slot < segment->slot_end; ++slot) {
+          if (segment->occupied(slot)) visit(*segment, slot);
+        }
+      }
+    }
+  }
   static void ForEachCell(KeyedStateStore& store, const std::function<void(StateCell&)>& visit) {
     for (KeyTable& table : store.tables_) {
       for (KeySegment* segment = table.First(); segment != nullptr; segment = table.Next(*segment)) {
