@@ -45,6 +45,10 @@ constinit const ConfigOption<std::optional<std::string>> kTaskManagerResourceId{
 constinit const ConfigOption<MemorySize> kTaskManagerMemoryProcessSize{{
     .key = "taskmanager.memory.process.size", .kind = OptionKind::kMemorySize, .default_text = "1728m", .min = 67108864,
     .reader = OptionReader::kTaskManager, .description = "Memory of the TaskManager and all its workers together."}};
+constinit const ConfigOption<double> kTaskManagerMemoryManagedFraction{{
+    .key = "taskmanager.memory.managed.fraction", .kind = OptionKind::kDouble, .default_text = "0.4", .min = 0, .max = 1,
+    .reader = OptionReader::kTaskManager,
+    .description = "Share of taskmanager.memory.process.size for state under rocksdb, dealt out evenly to the slots."}};
 constinit const ConfigOption<SlotThreading> kTaskManagerSlotThreading{{
     .key = "taskmanager.slot.threading", .kind = OptionKind::kEnum, .default_text = "slot",
     .names = {{{"slot", 0}, {"task", 1}}},
@@ -104,8 +108,62 @@ constinit const ConfigOption<std::chrono::milliseconds> kPipelineAutoWatermarkIn
     .description = "How often watermark generators are asked for a watermark; 0 = never."}};
 constinit const ConfigOption<StateBackendType> kStateBackendType{{
     .key = "state.backend.type", .older_keys = {"state.backend"}, .kind = OptionKind::kEnum, .default_text = "hashmap",
-    .names = {{{"hashmap", 0}, {"memory", 0}, {"jobmanager", 0}, {"filesystem", 0}}},
-    .description = "hashmap, with its older names memory, jobmanager and filesystem: state in memory. There is no rocksdb yet."}};
+    .names = {{{"hashmap", 0}, {"memory", 0}, {"jobmanager", 0}, {"filesystem", 0}, {"rocksdb", 1}}},
+    .description = "hashmap, with its older names memory, jobmanager and filesystem: state in memory. rocksdb: also on disk, with what is in "
+                   "use in memory; values, reducing and aggregating states only, no timers."}};
+
+// RocksDB.
+constinit const ConfigOption<double> kStateBackendRocksDbMemoryObjectCacheRatio{{
+    .key = "state.backend.rocksdb.memory.object-cache-ratio", .kind = OptionKind::kDouble, .default_text = "0.5", .min = 0, .max = 1,
+    .description = "Share of that for rows in memory, whatever their kind; the rest is RocksDB's own: blocks and memtables."}};
+constinit const ConfigOption<double> kStateBackendRocksDbMemoryWriteBufferRatio{{
+    .key = "state.backend.rocksdb.memory.write-buffer-ratio", .kind = OptionKind::kDouble, .default_text = "0.5", .min = 0, .max = 1,
+    .description = "Share of RocksDB's own memory for memtables."}};
+constinit const ConfigOption<double> kStateBackendRocksDbMemoryHighPrioPoolRatio{{
+    .key = "state.backend.rocksdb.memory.high-prio-pool-ratio", .kind = OptionKind::kDouble, .default_text = "0.1", .min = 0, .max = 1,
+    .description = "Share of RocksDB's own memory for indexes and filters."}};
+constinit const ConfigOption<bool> kStateBackendRocksDbMemoryPartitionedIndexFilters{{
+    .key = "state.backend.rocksdb.memory.partitioned-index-filters", .kind = OptionKind::kBool, .default_text = "false",
+    .description = "Indexes and filters in two levels, of which only the parts in use take memory."}};
+constinit const ConfigOption<int64_t> kStateBackendRocksDbThreadNum{{
+    .key = "state.backend.rocksdb.thread.num", .kind = OptionKind::kInt, .default_text = "2", .min = 1, .max = 1024,
+    .description = "Threads of a worker for compactions; one more flushes."}};
+constinit const ConfigOption<int64_t> kStateBackendRocksDbFilesOpen{{
+    .key = "state.backend.rocksdb.files.open", .kind = OptionKind::kInt, .default_text = "-1", .min = -1, .max = 1000000,
+    .description = "Files that one RocksDB keeps open; -1 = all."}};
+constinit const ConfigOption<MemorySize> kStateBackendRocksDbWriteBufferSize{{
+    .key = "state.backend.rocksdb.writebuffer.size", .kind = OptionKind::kMemorySize, .default_text = "64mb", .min = 65536, .max = 4294967296,
+    .description = "A memtable of this size is flushed; less when all of them may not take as much."}};
+constinit const ConfigOption<int64_t> kStateBackendRocksDbWriteBufferCount{{
+    .key = "state.backend.rocksdb.writebuffer.count", .kind = OptionKind::kInt, .default_text = "2", .min = 2, .max = 1024,
+    .description = "Memtables of one state; when all are full writes wait."}};
+constinit const ConfigOption<int64_t> kStateBackendRocksDbWriteBufferNumberToMerge{{
+    .key = "state.backend.rocksdb.writebuffer.number-to-merge", .kind = OptionKind::kInt, .default_text = "1", .min = 1, .max = 1024,
+    .description = "Memtables that are flushed together; less than their count."}};
+constinit const ConfigOption<MemorySize> kStateBackendRocksDbBlockBlockSize{{
+    .key = "state.backend.rocksdb.block.blocksize", .kind = OptionKind::kMemorySize, .default_text = "4kb", .min = 256, .max = 16777216,
+    .description = "Data is read from disk in pieces of this size."}};
+constinit const ConfigOption<bool> kStateBackendRocksDbUseBloomFilter{{
+    .key = "state.backend.rocksdb.use-bloom-filter", .kind = OptionKind::kBool, .default_text = "true",
+    .description = "Keys that are not there are known without a read. Flink's default is false."}};
+constinit const ConfigOption<double> kStateBackendRocksDbBloomFilterBitsPerKey{{
+    .key = "state.backend.rocksdb.bloom-filter.bits-per-key", .kind = OptionKind::kDouble, .default_text = "10", .min = 1, .max = 100,
+    .description = "Size of these filters."}};
+constinit const ConfigOption<MemorySize> kStateBackendRocksDbCompactionLevelTargetFileSizeBase{{
+    .key = "state.backend.rocksdb.compaction.level.target-file-size-base", .kind = OptionKind::kMemorySize, .default_text = "64mb", .min = 65536, .max = 4294967296,
+    .description = "Size of files of level 1."}};
+constinit const ConfigOption<MemorySize> kStateBackendRocksDbCompactionLevelMaxSizeLevelBase{{
+    .key = "state.backend.rocksdb.compaction.level.max-size-level-base", .kind = OptionKind::kMemorySize, .default_text = "256mb", .min = 65536, .max = 1099511627776,
+    .description = "Size of level 1."}};
+constinit const ConfigOption<bool> kStateBackendRocksDbCompactionLevelUseDynamicSize{{
+    .key = "state.backend.rocksdb.compaction.level.use-dynamic-size", .kind = OptionKind::kBool, .default_text = "false",
+    .description = "Levels are sized from the last one up."}};
+constinit const ConfigOption<std::vector<std::string>> kStateBackendRocksDbCompressionPerLevel{{
+    .key = "state.backend.rocksdb.compression.per.level", .kind = OptionKind::kStringList, .default_text = "SNAPPY_COMPRESSION",
+    .description = "NO_COMPRESSION, SNAPPY_COMPRESSION, LZ4_COMPRESSION or ZSTD_COMPRESSION, from level 0 on; the last one serves all deeper levels."}};
+constinit const ConfigOption<MemorySize> kStateBackendRocksDbWriteBatchSize{{
+    .key = "state.backend.rocksdb.write-batch-size", .kind = OptionKind::kMemorySize, .default_text = "2mb", .min = 1, .max = 1073741824,
+    .description = "Rows that leave memory, or are restored, are written in batches of this size."}};
 
 // Checkpoints.
 constinit const ConfigOption<std::optional<std::chrono::milliseconds>> kExecutionCheckpointingInterval{{
@@ -240,14 +298,32 @@ constexpr const OptionInfo* kAll[] = {
     &kJobManagerRpcAddress.info, &kJobManagerRpcPort.info, &kJobManagerBindHost.info,
     &kJobManagerArtifactDirectory.info, &kJobManagerArtifactSizeMax.info, &kJobManagerArtifactStoreSizeMax.info, &kTaskManagerHost.info,
     &kTaskManagerBindHost.info, &kTaskManagerDataPort.info, &kTaskManagerNumberOfTaskSlots.info,
-    &kTaskManagerResourceId.info, &kTaskManagerMemoryProcessSize.info, &kTaskManagerSlotThreading.info,
+    &kTaskManagerResourceId.info, &kTaskManagerMemoryProcessSize.info, &kTaskManagerMemoryManagedFraction.info, &kTaskManagerSlotThreading.info,
     &kTaskManagerNetworkBatchRowsMax.info, &kTaskManagerNetworkBatchBytesMax.info,
     &kTaskManagerNetworkCreditsPerChannel.info, &kTaskManagerNetworkHandshakeTimeout.info,
     &kTaskManagerNetworkHandshakesMax.info, &kTaskManagerArtifactCacheSizeMax.info,
     &kTaskManagerArtifactDownloadTimeout.info, &kClusterRegistrationInitialTimeout.info,
     &kClusterRegistrationMaxTimeout.info, &kSlotRequestTimeout.info, &kWorkerStartTimeout.info,
     &kWorkerShutdownTimeout.info, &kParallelismDefault.info, &kPipelineMaxParallelism.info,
-    &kExecutionBufferTimeoutInterval.info, &kPipelineAutoWatermarkInterval.info, &kStateBackendType.info, &kExecutionCheckpointingInterval.info,
+    &kExecutionBufferTimeoutInterval.info, &kPipelineAutoWatermarkInterval.info, &kStateBackendType.info,
+    &kStateBackendRocksDbMemoryObjectCacheRatio.info,
+    &kStateBackendRocksDbMemoryWriteBufferRatio.info,
+    &kStateBackendRocksDbMemoryHighPrioPoolRatio.info,
+    &kStateBackendRocksDbMemoryPartitionedIndexFilters.info,
+    &kStateBackendRocksDbThreadNum.info,
+    &kStateBackendRocksDbFilesOpen.info,
+    &kStateBackendRocksDbWriteBufferSize.info,
+    &kStateBackendRocksDbWriteBufferCount.info,
+    &kStateBackendRocksDbWriteBufferNumberToMerge.info,
+    &kStateBackendRocksDbBlockBlockSize.info,
+    &kStateBackendRocksDbUseBloomFilter.info,
+    &kStateBackendRocksDbBloomFilterBitsPerKey.info,
+    &kStateBackendRocksDbCompactionLevelTargetFileSizeBase.info,
+    &kStateBackendRocksDbCompactionLevelMaxSizeLevelBase.info,
+    &kStateBackendRocksDbCompactionLevelUseDynamicSize.info,
+    &kStateBackendRocksDbCompressionPerLevel.info,
+    &kStateBackendRocksDbWriteBatchSize.info,
+    &kExecutionCheckpointingInterval.info,
     &kExecutionCheckpointingTimeout.info, &kExecutionCheckpointingMinPause.info,
     &kExecutionCheckpointingTolerableFailedCheckpoints.info, &kExecutionCheckpointingNumRetained.info,
     &kExecutionCheckpointingDir.info, &kExecutionCheckpointingSavepointDir.info, &kExecutionCheckpointingDataInlineThreshold.info,

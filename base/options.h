@@ -15,7 +15,7 @@
 namespace weir {
 
 enum class SlotThreading : uint8_t { kSlot, kTask };
-enum class StateBackendType : uint8_t { kHashMap };
+enum class StateBackendType : uint8_t { kHashMap, kRocksDb };
 enum class ClaimMode : uint8_t { kNoClaim, kClaim };
 enum class RestartStrategyType : uint8_t { kNone, kFixedDelay, kExponentialDelay };
 
@@ -36,6 +36,7 @@ extern const ConfigOption<int64_t> kTaskManagerDataPort;
 extern const ConfigOption<int64_t> kTaskManagerNumberOfTaskSlots;
 extern const ConfigOption<std::optional<std::string>> kTaskManagerResourceId;
 extern const ConfigOption<MemorySize> kTaskManagerMemoryProcessSize;
+extern const ConfigOption<double> kTaskManagerMemoryManagedFraction;
 extern const ConfigOption<SlotThreading> kTaskManagerSlotThreading;
 extern const ConfigOption<int64_t> kTaskManagerNetworkBatchRowsMax;
 extern const ConfigOption<MemorySize> kTaskManagerNetworkBatchBytesMax;
@@ -56,6 +57,25 @@ extern const ConfigOption<std::optional<int64_t>> kPipelineMaxParallelism;
 extern const ConfigOption<std::chrono::milliseconds> kExecutionBufferTimeoutInterval;
 extern const ConfigOption<std::chrono::milliseconds> kPipelineAutoWatermarkInterval;
 extern const ConfigOption<StateBackendType> kStateBackendType;
+
+// RocksDB.
+extern const ConfigOption<double> kStateBackendRocksDbMemoryObjectCacheRatio;
+extern const ConfigOption<double> kStateBackendRocksDbMemoryWriteBufferRatio;
+extern const ConfigOption<double> kStateBackendRocksDbMemoryHighPrioPoolRatio;
+extern const ConfigOption<bool> kStateBackendRocksDbMemoryPartitionedIndexFilters;
+extern const ConfigOption<int64_t> kStateBackendRocksDbThreadNum;
+extern const ConfigOption<int64_t> kStateBackendRocksDbFilesOpen;
+extern const ConfigOption<MemorySize> kStateBackendRocksDbWriteBufferSize;
+extern const ConfigOption<int64_t> kStateBackendRocksDbWriteBufferCount;
+extern const ConfigOption<int64_t> kStateBackendRocksDbWriteBufferNumberToMerge;
+extern const ConfigOption<MemorySize> kStateBackendRocksDbBlockBlockSize;
+extern const ConfigOption<bool> kStateBackendRocksDbUseBloomFilter;
+extern const ConfigOption<double> kStateBackendRocksDbBloomFilterBitsPerKey;
+extern const ConfigOption<MemorySize> kStateBackendRocksDbCompactionLevelTargetFileSizeBase;
+extern const ConfigOption<MemorySize> kStateBackendRocksDbCompactionLevelMaxSizeLevelBase;
+extern const ConfigOption<bool> kStateBackendRocksDbCompactionLevelUseDynamicSize;
+extern const ConfigOption<std::vector<std::string>> kStateBackendRocksDbCompressionPerLevel;
+extern const ConfigOption<MemorySize> kStateBackendRocksDbWriteBatchSize;
 
 // Checkpoints.
 extern const ConfigOption<std::optional<std::chrono::milliseconds>> kExecutionCheckpointingInterval;

@@ -50,6 +50,7 @@ StatusOr<JobId> Dispatcher::Submit(const proto::SubmitJobRequest& request) {
   if (!request.restore_path().empty()) {
     RETURN_IF_ERROR(CheckOthers({request.restore_path(), request.claim_restored()}, std::nullopt).WithContext("the snapshot cannot be restored from"));
   }
+  if (options_.check_state) RETURN_IF_ERROR(options_.check_state(submission.graph, {request.configuration().begin(), request.configuration().end()}));
   submission.request = request;
   submission.id = JobId::Random();
   const JobId id = submission.id;

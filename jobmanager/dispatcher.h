@@ -34,6 +34,8 @@ class Dispatcher final : public SessionReceiver, private ClusterGateway {
     JobMaster::Options job;  // Its restart strategy is the cluster's default.
     // The restart strategy of a job submitted with these settings; null: the default. An error refuses the job.
     std::function<StatusOr<RestartStrategyConfig>(const std::map<std::string, std::string>& job_settings)> restart_of;
+    // Whether the state backend that these settings name holds all states of the job; null: it does.
+    std::function<Status(const JobGraph& graph, const std::map<std::string, std::string>& job_settings)> check_state;
   };
   // The references outlive it; Attach gives the service before any session begins.
   Dispatcher(Options options, FileSystem& files, ArtifactStore& artifacts, ThreadPool& io_pool, EventLoop& loop, const Clock& clock,

@@ -13,6 +13,7 @@
 #include "jobmanager/dispatcher.h"
 #include "jobmanager/leader_epoch.h"
 #include "proto/message_socket.h"
+#include "runtime/graph/state_backend_check.h"
 
 namespace weir {
 namespace {
@@ -105,11 +106,18 @@ StatusOr<std::unique_ptr<JobManager>> JobManager::Start(const Configuration& con
   dispatcher.heartbeat_interval_ms = configuration.Get(options::kHeartbeatInterval).count();
   dispatcher.heartbeat_timeout_ms = configuration.Get(options::kHeartbeatTimeout).count();
   dispatcher.job.scheduler.restart = RestartOf(configuration);
-  dispatcher.restart_of = [&own = state.configuration](const std::map<std::string, std::string>& job_settings) -> StatusOr<RestartStrategyConfig> {
+  const auto merge = [&own = state.configuration](const std::map<std::string, std::string>& job_settings) {
     std::vector<std::string> properties = own.AsDynamicProperties();
     for (const auto& [key, value] : job_settings) properties.push_back(key + "=" + value);
-    ASSIGN_OR_RETURN(const Configuration merged, Configuration::Parse("", "", properties));
+    return Configuration::Parse("", "", properties);
+  };
+  dispatcher.restart_of = [merge](const std::map<std::string, std::string>& job_settings) -> StatusOr<RestartStrategyConfig> {
+    ASSIGN_OR_RETURN(const Configuration merged, merge(job_settings));
     return RestartOf(merged);
+  };
+  dispatcher.check_state = [merge](const JobGraph& graph, const std::map<std::string, std::string>& job_settings) -> Status {
+    ASSIGN_OR_RETURN(const Configuration merged, merge(job_settings));
+    return merged.Get(options::kStateBackendType) == StateBackendType::kRocksDb ? CheckForRocksDb(graph) : Status::Ok();
   };
   dispatcher.job.scheduler.cancellation_timeout_ms = configuration.Get(options::kTaskCancellationTimeout).count();
   dispatcher.job.scheduler.slot_request_timeout_ms = configuration.Get(options::kSlotRequestTimeout).count();

@@ -5,6 +5,7 @@
 #include "base/options.h"
 #include "base/status_macros.h"
 #include "proto/messages.pb.h"
+#include "taskmanager/rocksdb_settings.h"
 
 namespace weir {
 
@@ -62,6 +63,7 @@ StatusOr<proto::WorkerSettings> ResolveWorkerSettings(const Configuration& own, 
   settings.set_log_level(static_cast<uint32_t>(merged.Get(options::kEnvLogLevel)));
   settings.set_incremental_checkpoints(merged.Get(options::kExecutionCheckpointingIncremental));
   settings.set_delta_bytes_max(static_cast<uint64_t>(merged.Get(options::kStateBackendIncrementalDeltaSizeMax).bytes));
+  if (merged.Get(options::kStateBackendType) == StateBackendType::kRocksDb) RETURN_IF_ERROR(SetRocksDb(own, merged, *settings.mutable_rocksdb()));
   settings.set_watchdog_interval_ms(merged.Get(options::kTaskWatchdogInterval).count());
   return settings;
 }

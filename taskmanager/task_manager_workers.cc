@@ -156,7 +156,7 @@ OutputFiles TaskManager::OutputFilesOf(const Worker& worker) const {
 void TaskManager::Do(const WorkerRegistryAction::SendStart& action) {
   const Worker& worker = workers_.at(action.serial);
   const std::map<std::string, std::string> job_settings(worker.start->configuration().begin(), worker.start->configuration().end());
-  const StatusOr<proto::WorkerSettings> settings = ResolveWorkerSettings(options_.configuration, job_settings);
+  StatusOr<proto::WorkerSettings> settings = ResolveWorkerSettings(options_.configuration, job_settings);
   if (!settings.ok()) {
     loop_.Post([this, serial = action.serial, why = settings.status()] { Step(WorkerRegistryEvent::Failed{serial, why.WithContext("configuration of the job")}); });
     return;
@@ -173,6 +173,7 @@ void TaskManager::Do(const WorkerRegistryAction::SendStart& action) {
   start.set_memory_bytes_max(options_.memory_bytes);
   start.set_leader_epoch(link_.epoch().value);
   start.set_slots(options_.slots);
+  if (settings->has_rocksdb()) settings->mutable_rocksdb()->set_directory(directory_->state_directory());
   *start.mutable_settings() = *settings;
   SendToWorker(action.serial, command);
 }

@@ -181,6 +181,9 @@ void WorkDirectory::RemoveWorker(pid_t process_id) const {
     const Status ended = KillProcess(*worker, kKillTimeoutMs);
     if (!ended.ok()) LOG_WARN("Worker does not end: {}", ended.ToString());
     EndGroupOf(*worker);
+    std::error_code error;
+    fs::remove_all(state_directory() + "/" + std::to_string(process_id), error);
+    if (error) LOG_WARN("State of a worker is left on disk, pid={}: {}", process_id, error.message());
   }
   ::unlink(file.c_str());
 }

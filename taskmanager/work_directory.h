@@ -38,9 +38,11 @@ class WorkDirectory {
 
   const std::string& path() const { return path_; }
   std::string artifact_directory() const { return path_ + "/artifacts"; }
+  // A worker keeps state on disk in a directory of it that has its process id as name.
+  std::string state_directory() const { return path_ + "/state"; }
 
   void AddWorker(pid_t process_id) const;
-  // It has ended, or is about to; so does what is left in its process group. Blocks.
+  // It has ended, or is about to; so does what is left in its process group, and its state on disk goes. Blocks.
   void RemoveWorker(pid_t process_id) const;
   void Remove() const;  // The whole directory; all workers have ended.
 

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/status_macros.h"
+#include "runtime/graph/state_backend_check.h"
 #include "runtime/task/keyed_restore.h"
 #include "state/checkpoint/operator_state_file.h"
 #include "state/checkpoint/state_bytes.h"
@@ -69,7 +70,10 @@ const OperatorSubtaskState* OperatorChain::RestoredStateOf(const ChainedOperator
 Status OperatorChain::Open() {
   for (size_t i = links_.size(); i-- > 0;) {
     Link& link = links_[i];
-    if (link.keyed_state != nullptr) RETURN_IF_ERROR(RestoreKeyedState(link));
+    if (link.keyed_state != nullptr) {
+      RETURN_IF_ERROR(AttachColdRows(link));
+      RETURN_IF_ERROR(RestoreKeyedState(link));
+    }
     std::unique_ptr<OperatorContext> context = MakeContext(i);
     opening_ = link.description->name;
     link.op->Open(*context);
@@ -139,6 +143,21 @@ std::optional<int64_t> OperatorChain::ProcessingTimeDueNs() const {
   if (processing_time_due_ms_ <= now_ms) return 0;
   const bool far = processing_time_due_ms_ > now_ms + kDayMs;  // The clock is looked at again then.
   return (far ? kDayMs : processing_time_due_ms_ - now_ms) * 1'000'000;
+}
+
+Status OperatorChain::AttachColdRows(Link& link) {
+  const RowLayout& layout = link.keyed_state->layout();
+  if (options_.cold_rows == nullptr || layout.columns.empty()) return Status::Ok();
+  const KeyGroupRange key_groups = KeyGroupRangeOf(options_.vertex->max_parallelism, options_.vertex->parallelism, options_.subtask);
+  ColdRowsFactory::Request request{link.description->name + "-" + std::to_string(options_.subtask), key_groups.start, key_groups.end, {}, {}};
+  for (const StateColumn& column : layout.columns) {
+    RETURN_IF_ERROR(CheckForRocksDb(link.description->name, column.name, column.kind));
+    request.columns.push_back({column.name, column.ttl.ttl_ms});
+  }
+  request.now_ms = [clock = options_.clock] { return clock->WallMillis(); };
+  ASSIGN_OR_RETURN(std::unique_ptr<ColdRows> cold, options_.cold_rows->Make(request));
+  link.keyed_state->AttachCold(std::move(cold), options_.cache_bytes_max);
+  return Status::Ok();
 }
 
 Status OperatorChain::RestoreKeyedState(Link& link) {

@@ -14,6 +14,7 @@
 #include "state/checkpoint/state_handle.h"
 #include <weir/engine/operator.h>
 #include <weir/engine/stream_graph.h>
+#include <weir/state/cold_rows_factory.h>
 #include <weir/state/keyed_state_store.h>
 
 namespace weir {
@@ -33,6 +34,8 @@ class OperatorChain {
     FileSystem* files = nullptr;
     const Clock* clock = nullptr;             // By its wall time state expires.
     bool track_changes = false;               // Snapshots are incremental.
+    ColdRowsFactory* cold_rows = nullptr;     // Null: keyed state is in memory, all of it.
+    uint64_t cache_bytes_max = 0;             // Of one keyed operator's rows in memory before cold ones.
     MetricRegistry* metrics = nullptr;
     MetricLabels metric_labels;               // Of the task.
     WorkDistributor* distributor = nullptr;   // Of enumerators.
@@ -90,6 +93,7 @@ class OperatorChain {
 
   void AdvanceWatermark(size_t link_index, int64_t watermark_ms);
   std::unique_ptr<OperatorContext> MakeContext(size_t link_index);
+  Status AttachColdRows(Link& link);
   Status RestoreKeyedState(Link& link);
   StatusOr<std::vector<RestoredOperatorState>> RestoredOperatorStates(const ChainedOperator& op) const;
   const OperatorSubtaskState* RestoredStateOf(const ChainedOperator& op) const;

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/check.h"
+#include "base/status_macros.h"
 
 namespace weir {
 namespace {
@@ -22,6 +23,20 @@ std::vector<SnapshotBlock> BlocksOf(const StateTombstones& cleared) {
     if (builder.started()) blocks.push_back(builder.Finish());
   }
   return blocks;
+}
+
+// What rows beyond memory hold of the snapshot.
+Status WriteCold(const ColdCut& cut, bool all, SnapshotFileWriter& writer, const std::atomic<bool>& abandoned) {
+  const std::unique_ptr<ColdCursor> cursor = all ? cut.Values() : cut.Changes();
+  BlockBuilder builder;
+  while (!abandoned.load() && cursor->Next()) {
+    const ColdPlace& place = cursor->place();
+    if (builder.started() && (builder.key_group() != place.key_group || builder.full())) RETURN_IF_ERROR(writer.AddBlock(builder.Finish()));
+    if (!builder.started()) builder.Start(place.key_group);
+    builder.Append({place.column, SnapshotRecordKind::kValue, place.key, {}, cursor->value()});
+  }
+  RETURN_IF_ERROR(cursor->status());
+  return builder.started() ? writer.AddBlock(builder.Finish()) : Status::Ok();
 }
 
 }  // namespace
@@ -88,6 +103,14 @@ void SnapshotUpload::AddCleared(uint32_t operator_index, StateTombstones cleared
     for (SnapshotBlock& block : BlocksOf(*shared)) {
       if (keyed.status.ok() && !abandoned_) keyed.status = keyed.writer->AddBlock(std::move(block));
     }
+  });
+}
+
+void SnapshotUpload::AddCold(uint32_t operator_index, StatusOr<std::shared_ptr<const ColdCut>> cut, bool all) {
+  Enqueue([this, operator_index, cut = std::move(cut), all] {
+    Keyed& keyed = KeyedOf(operator_index);
+    if (!keyed.status.ok() || abandoned_) return;
+    keyed.status = cut.ok() ? WriteCold(**cut, all, *keyed.writer, abandoned_) : cut.status();
   });
 }
 

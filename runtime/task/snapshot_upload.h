@@ -47,6 +47,8 @@ class SnapshotUpload : public std::enable_shared_from_this<SnapshotUpload> {
   // Begins the keyed state of an operator, snapshot `number` of its chain; what was cleared and its blocks follow.
   void BeginKeyed(OperatorId id, uint32_t operator_index, std::shared_ptr<KeyedSnapshots> snapshots, uint64_t number);
   void AddCleared(uint32_t operator_index, StateTombstones cleared);
+  // All values of `cut`, or its changes, read by the pool. Before any block of the operator; an error is the snapshot's.
+  void AddCold(uint32_t operator_index, StatusOr<std::shared_ptr<const ColdCut>> cut, bool all);
   void AddBlock(uint32_t operator_index, SnapshotBlock block);
   void Seal();
   // Nobody wants it any more: what is still queued is dropped, files are deleted, Done is not called.

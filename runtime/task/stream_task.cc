@@ -307,6 +307,8 @@ void StreamTask::Initialize() {
   chain.files = &options_.storage->files;
   chain.clock = &options_.storage->clock;
   chain.track_changes = options_.storage->incremental.incremental;
+  chain.cold_rows = options_.cold_rows;
+  chain.cache_bytes_max = options_.cache_bytes_max;
   chain.metrics = options_.metrics;
   chain.metric_labels = options_.metric_labels;
   chain.distributor = partitions_.empty() ? nullptr : partitions_.front().get();

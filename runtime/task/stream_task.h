@@ -65,6 +65,8 @@ class StreamTask final : public Steppable {
     SlotLoop* loop = nullptr;
     ChannelFactory* channels = nullptr;
     const SnapshotStorage* storage = nullptr;
+    ColdRowsFactory* cold_rows = nullptr;  // Of the state backend; null: memory alone.
+    uint64_t cache_bytes_max = 0;          // Of one keyed operator before it.
     TaskEvents* events = nullptr;
     MetricRegistry* metrics = nullptr;
     MetricLabels metric_labels;

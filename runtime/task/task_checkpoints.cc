@@ -46,6 +46,7 @@ class TaskCheckpoints::BlockSink final : public SnapshotRecordSink {
         packed_{0, layout.key->type->size_bytes, layout.packed_bytes != 0 ? layout.packed_bytes - layout.key->type->size_bytes : 0} {}
 
   void Cleared(StateTombstones tombstones) override { upload_.AddCleared(operator_index_, std::move(tombstones)); }
+  void Cold(StatusOr<std::shared_ptr<const ColdCut>> cut, bool all) override { upload_.AddCold(operator_index_, std::move(cut), all); }
   void Value(uint32_t key_group, uint32_t column, std::string_view key, std::string_view name_space, std::string_view value) override {
     // The walk stays in one group for long.
     if (last_ == nullptr || last_group_ != key_group) {

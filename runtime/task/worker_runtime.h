@@ -25,6 +25,7 @@
 #include "runtime/task/step_watch.h"
 #include "runtime/task/stream_task.h"
 #include "runtime/task/task_deployment.h"
+#include <weir/state/cold_rows_factory.h>
 
 namespace weir {
 
@@ -42,6 +43,7 @@ struct WorkerOptions {
   SlotTask::Threading threading = SlotTask::Threading::kSlot;
   uint64_t inline_state_bytes_max = 20'480;
   SnapshotChain::Limits incremental;
+  std::shared_ptr<ColdRowsFactory> cold_rows;  // The state backend's; null: keyed state is in memory. Shared with whoever made it.
   uint32_t snapshot_threads = 2;
   int64_t connect_timeout_ms = 10'000;
   int64_t peer_timeout_ms = 10'000;  // heartbeat.timeout: of a worker at the other end of a channel (R32).
@@ -97,6 +99,7 @@ class WorkerRuntime {
   Status CheckDeployments(const std::vector<TaskDeployment>& deployments) const;
   void ConnectLocally(const std::vector<TaskDeployment>& deployments, const std::vector<std::unique_ptr<DeployedTask>>& made);
   void MakeTask(AttemptId attempt, TaskDeployment deployment, DeployedTask& deployed);
+  void ShareStateMemory(const std::vector<TaskDeployment>& deployments);
   void TearDown();
   void OnTaskEnded();
   bool GiveToTask(const ChannelHandshake& handshake, FileDescriptor& socket);
@@ -117,6 +120,7 @@ class WorkerRuntime {
   MetricRegistry metrics_;
 
   AttemptId attempt_;                                    // Of the newest deployment.
+  uint64_t cache_bytes_max_ = 0;                         // Of one of its keyed operators before cold rows.
   std::map<uint32_t, std::unique_ptr<SlotLoop>> loops_;  // By slot, or by position of the task.
   std::unique_ptr<WorkerChannels> channels_;
   std::vector<PendingConnection> pending_connections_;   // At most kPendingConnectionsMax.

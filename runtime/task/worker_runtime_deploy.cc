@@ -1,4 +1,5 @@
 // How the tasks of an attempt come into their slots, and go.
+#include <algorithm>
 #include <latch>
 #include <set>
 
@@ -85,6 +86,7 @@ Status WorkerRuntime::Deploy(AttemptId attempt, std::vector<TaskDeployment> depl
     made.push_back(std::make_unique<DeployedTask>(loop, options_.threading, WatchLimits(options_)));
   }
   ConnectLocally(deployments, made);
+  ShareStateMemory(deployments);
   std::set<std::string> watched;
   for (uint32_t i = 0; i < deployments.size(); ++i) {
     MakeTask(attempt, std::move(deployments[i]), *made[i]);
@@ -101,6 +103,20 @@ Status WorkerRuntime::Deploy(AttemptId attempt, std::vector<TaskDeployment> depl
   std::erase_if(pending_connections_, [this](PendingConnection& pending) { return GiveToTask(pending.handshake, pending.socket); });
   DropStaleConnections();
   return Status::Ok();
+}
+
+void WorkerRuntime::ShareStateMemory(const std::vector<TaskDeployment>& deployments) {
+  if (options_.cold_rows == nullptr) return;
+  std::set<SlotIndex> slots;
+  uint64_t keyed_operators = 0;
+  for (const TaskDeployment& deployment : deployments) {
+    slots.insert(deployment.slot);
+    const std::vector<ChainedOperator>& chain = plan_.graph.vertices[deployment.subtask.vertex.value].chain;
+    keyed_operators += static_cast<uint64_t>(std::count_if(chain.begin(), chain.end(), [](const ChainedOperator& chained) { return chained.keyed; }));
+  }
+  const uint32_t slot_count = static_cast<uint32_t>(slots.size());
+  options_.cold_rows->UseSlots(slot_count);
+  cache_bytes_max_ = options_.cold_rows->CacheBytesPerSlot() * slot_count / std::max<uint64_t>(1, keyed_operators);
 }
 
 void WorkerRuntime::ConnectLocally(const std::vector<TaskDeployment>& deployments, const std::vector<std::unique_ptr<DeployedTask>>& made) {
@@ -147,6 +163,8 @@ void WorkerRuntime::MakeTask(AttemptId attempt, TaskDeployment deployment, Deplo
   task.loop = &deployed.loop;
   task.channels = channels_.get();
   task.storage = storage_.get();
+  task.cold_rows = options_.cold_rows.get();
+  task.cache_bytes_max = cache_bytes_max_;
   task.events = &events_;
   task.metrics = &metrics_;
   task.metric_labels = deployed.labels;

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "state/rocksdb/rocks_keys.h"
 #include "state/rocksdb/ttl_filter.h"
+#include "state/rocksdb/unsynced_files.h"
 
 namespace weir {
 namespace {
@@ -34,6 +35,7 @@ rocksdb::CompressionType CompressionOf(RocksCompression compression) {
 
 rocksdb::Options DatabaseOptions(const RocksOptions& settings, const RocksMemory& memory) {
   rocksdb::Options options;
+  options.env = &UnsyncedFiles();
   options.create_if_missing = true;
   options.create_missing_column_families = true;
   options.error_if_exists = true;

@@ -26,14 +26,15 @@ class RocksMemory {
 
   const std::shared_ptr<rocksdb::Cache>& cache() const { return cache_; }
   const std::shared_ptr<rocksdb::WriteBufferManager>& write_buffers() const { return write_buffers_; }
-  uint32_t background_threads() const { return background_threads_; }
+  uint32_t background_threads() const { return limits_.background_threads; }
   // Of memtables at most before a database flushes: what a single write buffer should not exceed.
-  uint64_t write_buffer_bytes_max() const { return write_buffer_bytes_max_; }
+  uint64_t write_buffer_bytes_max() const;
+  // The budget from now on; what is beyond it goes.
+  void Resize(uint64_t bytes);
   uint64_t used_bytes() const;  // Blocks and memtables, as they are charged.
 
  private:
-  uint64_t write_buffer_bytes_max_ = 0;
-  uint32_t background_threads_ = 0;
+  const RocksMemoryLimits limits_;
   std::shared_ptr<rocksdb::Cache> cache_;
   std::shared_ptr<rocksdb::WriteBufferManager> write_buffers_;
 };

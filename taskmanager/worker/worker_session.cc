@@ -16,6 +16,7 @@
 #include "proto/messages.pb.h"
 #include "runtime/task/worker_runtime.h"
 #include "taskmanager/worker/memory_limit.h"
+#include "taskmanager/worker/state_backend.h"
 
 namespace weir {
 namespace {
@@ -76,6 +77,7 @@ WorkerOptions RuntimeOptions(const proto::WorkerStart& start, const StreamGraph&
   options.inline_state_bytes_max = settings.inline_state_bytes_max();
   options.incremental.incremental = settings.incremental_checkpoints();
   options.incremental.delta_bytes_max = settings.delta_bytes_max();
+  options.cold_rows = StateBackendOf(settings);
   options.watchdog_interval_ms = settings.watchdog_interval_ms();
   options.cancellation_timeout_ms = settings.cancellation_timeout_ms();
   options.peer_timeout_ms = settings.heartbeat_timeout_ms();

@@ -20,6 +20,7 @@ constexpr char kHelp[] =
     "  --seed N             of the sample and of the moments of disturbance; printed first\n"
     "  --only NAME          one scenario of tests/scenarios/files; with the next ones all its combinations that fit\n"
     "  --variant V  --parallelism N  --task-managers N  --batch-rows N  --disturb KIND\n"
+    "  --backend rocksdb    the state backend, with room in memory for a few rows; else hashmap\n"
     "\n"
     "A combination that fails prints one line, with the options that run it again. Exit code 1 when one failed.\n";
 
@@ -27,6 +28,7 @@ struct Selection {
   bool full = false;
   uint64_t seed = std::random_device()();
   std::optional<std::string> only, variant, disturb;
+  std::string backend = "hashmap";
   std::optional<uint32_t> parallelism, task_managers, batch_rows;
 };
 
@@ -45,6 +47,8 @@ bool Parse(int argc, char** argv, Selection& selection) {
       selection.only = value;
     else if (option == "--variant")
       selection.variant = value;
+    else if (option == "--backend")
+      selection.backend = value;
     else if (option == "--disturb")
       selection.disturb = value;
     else if (option == "--parallelism")
@@ -100,16 +104,18 @@ std::vector<Combination> Sample(std::vector<Combination> all, uint64_t seed) {
   return sample;
 }
 
-StatusOr<std::unique_ptr<Cluster>> StartCluster(const Combination& combination) {
+StatusOr<std::unique_ptr<Cluster>> StartCluster(const Combination& combination, const std::string& backend) {
   ClusterOptions options;
   options.task_managers = combination.task_managers;
   options.slots = combination.task_managers == 1 ? 4 : 2;
   options.properties = {
       {"taskmanager.network.batch-rows-max", std::to_string(combination.batch_rows)}, {"heartbeat.interval", "200 ms"}, {"heartbeat.timeout", "5 s"}};
+  options.properties["state.backend.type"] = backend;
+  if (backend == "rocksdb") options.properties["state.backend.rocksdb.memory.object-cache-ratio"] = "0.000001";
   return Cluster::Start(options);
 }
 
-int RunAll(std::vector<Combination> combinations, uint64_t seed) {
+int RunAll(std::vector<Combination> combinations, uint64_t seed, const std::string& backend) {
   // Clusters are costly: those that can share one come together.
   std::map<std::pair<uint32_t, uint32_t>, std::vector<Combination>> by_cluster;
   for (const Combination& combination : combinations) by_cluster[{combination.task_managers, combination.batch_rows}].push_back(combination);
@@ -119,8 +125,8 @@ int RunAll(std::vector<Combination> combinations, uint64_t seed) {
     ++failed;
     std::string reason = status.message();
     std::replace(reason.begin(), reason.end(), '\n', ' ');
-    std::printf("FAILED, again with: scenario_runner --seed %llu %s -- %s\n", static_cast<unsigned long long>(seed), combination.ToString().c_str(),
-                reason.c_str());
+    std::printf("FAILED, again with: scenario_runner --seed %llu --backend %s %s -- %s\n", static_cast<unsigned long long>(seed), backend.c_str(),
+                combination.ToString().c_str(), reason.c_str());
     std::fflush(stdout);
   };
   for (const auto& [shape, members] : by_cluster) {
@@ -128,7 +134,7 @@ int RunAll(std::vector<Combination> combinations, uint64_t seed) {
     for (const Combination& combination : members) {
       ++run;
       if (cluster == nullptr) {
-        StatusOr<std::unique_ptr<Cluster>> started = StartCluster(combination);
+        StatusOr<std::unique_ptr<Cluster>> started = StartCluster(combination, backend);
         if (!started.ok()) {
           fail(combination, started.status());
           continue;
@@ -166,7 +172,7 @@ int Main(int argc, char** argv) {
   std::ranges::sort(scenarios, {}, &Scenario::name);
   std::vector<Combination> combinations = Cross(scenarios, selection);
   if (!selection.full && !selection.only.has_value()) combinations = Sample(std::move(combinations), selection.seed);
-  return RunAll(std::move(combinations), selection.seed);
+  return RunAll(std::move(combinations), selection.seed, selection.backend);
 }
 
 }  // namespace

@@ -84,6 +84,7 @@ TEST(ConfigurationTest, OlderSpellingsAreReadUnlessTheNewerOneIsThere) {
   EXPECT_EQ(configuration.Get(options::kExecutionCheckpointingNumRetained), 3);
   EXPECT_EQ(configuration.Get(options::kRestartStrategyType), RestartStrategyType::kNone);
   EXPECT_EQ(configuration.Get(options::kStateBackendType), StateBackendType::kHashMap);
+  EXPECT_EQ(Load("state.backend: rocksdb\n").Get(options::kStateBackendType), StateBackendType::kRocksDb);
   EXPECT_THAT(configuration.warnings(), IsEmpty());
 
   const std::string newer = "execution.checkpointing.dir: /new\n";

@@ -83,6 +83,7 @@ void JobHarness::MakeWorkers() {
     options.watchdog_interval_ms = options_.watchdog_interval_ms;
     options.cancellation_timeout_ms = options_.cancellation_timeout_ms;
     options.take_stack = options_.take_stack;
+    if (options_.state_backend) options.cold_rows = options_.state_backend(directory_);
     worker->runtime = std::make_unique<WorkerRuntime>(options, plan_, clock_, *events_);
     Listen(*worker);
     workers_.push_back(std::move(worker));
@@ -123,6 +124,7 @@ void JobHarness::StopWorkers() {
   }
   for (const std::unique_ptr<Worker>& worker : workers_) worker->runtime->Stop();
   for (const std::unique_ptr<Worker>& worker : workers_) worker->runtime->Join();
+  workers_.clear();
 }
 
 void JobHarness::Post(std::function<void()> event) {

@@ -27,6 +27,7 @@ struct HarnessOptions {
   int64_t watchdog_interval_ms = 60'000;
   int64_t cancellation_timeout_ms = 30'000;
   std::function<std::function<std::string()>(pthread_t)> take_stack;
+  std::function<std::shared_ptr<ColdRowsFactory>(const std::string& directory)> state_backend;  // Of each worker; null: memory.
 };
 
 // Control thread: the test's. Every wait has a deadline and fails the test with what was missing.
@@ -58,6 +59,8 @@ class JobHarness {
   void RunToEnd();
   // Ends the attempt as a failure would: whatever was not completed is lost.
   void Kill();
+  // At the end, for tests that look at what is left. Requires: Kill or RunToEnd.
+  void StopWorkers();
   void WaitFor(const char* what, const std::function<bool()>& done);
   void WaitForState(TaskState state);
 
@@ -80,7 +83,6 @@ class JobHarness {
     std::thread acceptor;
   };
   void MakeWorkers();
-  void StopWorkers();
   void Listen(Worker& worker);
   void Post(std::function<void()> event);
   std::vector<SubtaskId> Roots() const;

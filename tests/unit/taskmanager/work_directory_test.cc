@@ -129,9 +129,15 @@ TEST(WorkDirectoryTest, WorkersAreRecordedAndForgotten) {
   const std::string file = directory.path() + "/worker-" + std::to_string(worker.leader);
   directory.AddWorker(worker.leader);
   EXPECT_TRUE(std::filesystem::exists(file));
+  const std::string state = directory.state_directory() + "/" + std::to_string(worker.leader);
+  std::filesystem::create_directories(state + "/1-count");
+  const std::string state_of_another = directory.state_directory() + "/1";
+  std::filesystem::create_directories(state_of_another);
   worker.KillLeader();
   directory.RemoveWorker(worker.leader);
   EXPECT_FALSE(std::filesystem::exists(file));
+  EXPECT_FALSE(std::filesystem::exists(state)) << "what it kept on disk goes with it";
+  EXPECT_TRUE(std::filesystem::exists(state_of_another));
   EXPECT_TRUE(testing::WaitUntilGone(worker.child));  // Nobody else has ended it.
   directory.RemoveWorker(::getpid());  // Never recorded: nothing happens to it.
   directory.Remove();
