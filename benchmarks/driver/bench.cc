@@ -50,10 +50,12 @@ void AddLoopRun(Figure& figure, const RunResult& loop) {
   if (loop.cpu_seconds > 0) figure.loop_events_per_cpu_s.push_back(static_cast<double>(loop.measured_events) / loop.cpu_seconds);
 }
 
+const std::string& Bench::BackendOf(const Workload& workload) const { return workload.backend.empty() ? options_.backend : workload.backend; }
+
 Figure Bench::NewFigure(const Workload& workload) const {
   Figure figure;
   figure.workload = workload.name;
-  figure.backend = options_.backend;
+  figure.backend = BackendOf(workload);
   figure.parallelism = ParallelismOf(workload);
   figure.seed = options_.seed;
   return figure;
@@ -69,7 +71,7 @@ void Bench::NoteForeign(Figure& figure, double foreign_cpu, bool quiet) const {
 }
 
 StatusOr<scenarios::Cluster*> Bench::ClusterFor(const Workload& workload, std::map<std::string, std::string> properties) {
-  properties.try_emplace("state.backend.type", options_.backend);
+  properties.try_emplace("state.backend.type", BackendOf(workload));
   BenchClusterOptions form{.parallelism = ParallelismOf(workload), .one_worker = workload.one_worker, .properties = std::move(properties)};
   if (cluster_ != nullptr && form == cluster_form_) return cluster_.get();
   RETURN_IF_ERROR(Stop());

@@ -98,6 +98,7 @@ class Bench final {
       return done;
     }
   }
+  const std::string& BackendOf(const Workload& workload) const;
   Figure NewFigure(const Workload& workload) const;
   // Events per second of a workload behind the fill of its state, by a run that is the warm-up, too; `more` are arguments of the job.
   StatusOr<double> RateBehindFill(scenarios::Cluster& cluster, const Workload& workload, const std::vector<std::string>& more) const;

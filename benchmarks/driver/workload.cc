@@ -37,6 +37,16 @@ std::vector<Workload> Make() {
   skewed.loop_arguments.push_back("--skewed");
   skewed.peer_job += ",skew=1";
   workloads.push_back(skewed);
+  Workload on_disk = WordCount("wc-1m-rocksdb", "1000000", "keyed count, 1 million keys, state backend rocksdb, two workers");
+  on_disk.backend = "rocksdb";
+  workloads.push_back(on_disk);
+  skewed.name = "wc-1m-skew-rocksdb";
+  skewed.about += ", state backend rocksdb";
+  skewed.backend = "rocksdb";
+  workloads.push_back(skewed);
+  on_disk = WordCount("wc-20m-rocksdb", "20000000", "keyed count, 20 million keys, state backend rocksdb, two workers");
+  on_disk.backend = "rocksdb";
+  workloads.push_back(on_disk);
   workloads.push_back(
       {.name = "wc-text", .job = "bench_text_count", .loop_arguments = {"text"}, .about = "words of natural text as std::string keys, two workers"});
   workloads.push_back(Query("q0", "Nexmark: every bid"));

@@ -24,6 +24,7 @@ struct Workload {
   std::vector<std::string> job_arguments = {};
   std::vector<std::string> loop_arguments = {};  // Of bench-loop.
   uint32_t parallelism = 2;
+  std::string backend = {};  // State backend; empty: the one that was asked for.
   bool one_worker = false;  // All slots on one TaskManager; else one TaskManager for each CPU.
   // A state of so many keys, all of which exist before what is measured; 0 = the workload has no such state.
   uint64_t filled_keys = 0;
