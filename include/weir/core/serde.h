@@ -6,11 +6,16 @@
 //   template <> struct weir::Serde<Money> {
 //     static void Encode(const Money& value, weir::ByteWriter& out) { out.Put(value.cents()); }
 //     static bool Decode(weir::ByteReader& in, Money& value) { value = Money(in.Get<int64_t>()); return in.ok(); }
-//     static void Describe(std::string& schema) { schema += "money"; }
+//     static void Describe(std::string& name) { name += "money"; }
 //   };
 //
-// Describe appends the schema: the text that is stored in every snapshot and compared at restore.
-// Decode gets hostile bytes: it never reads past `in` and returns false when they make no sense.
+// Describe appends the serializer's name, which is stored in every snapshot and compared at restore (docs/evolution.md).
+// Decode gets hostile bytes: it never reads past `in` and returns false when they make no sense. When the bytes change, give
+// them a version, and read the older ones so that state of older jobs stays readable:
+//
+//     static constexpr uint32_t kVersion = 2;        // 1 unless said.
+//     static constexpr uint32_t kOldestVersion = 1;  // kVersion unless said.
+//     static bool DecodeVersion(weir::ByteReader& in, uint32_t version, Money& value);  // kOldestVersion .. kVersion - 1.
 #pragma once
 
 #include <array>
@@ -30,12 +35,59 @@ namespace weir {
 template <class T>
 struct Serde;
 
+template <class... T>
+struct TypeList {};
+
 template <class T>
 concept Serializable = requires(const T& in, T& out, ByteWriter& writer, ByteReader& reader, std::string& schema) {
   Serde<T>::Encode(in, writer);
   { Serde<T>::Decode(reader, out) } -> std::same_as<bool>;
   Serde<T>::Describe(schema);
 };
+
+namespace internal {
+
+// A built-in serializer: its text tells the encoding, and names those of its parts in this order.
+template <class T>
+concept HasParts = requires { typename Serde<T>::Parts; };
+
+template <class T>
+constexpr uint32_t UserVersionOf() {
+  if constexpr (requires { Serde<T>::kVersion; }) {
+    return Serde<T>::kVersion;
+  } else {
+    return 1;
+  }
+}
+
+template <class T>
+constexpr uint32_t OldestUserVersionOf() {
+  if constexpr (requires { Serde<T>::kOldestVersion; }) {
+    static_assert(Serde<T>::kOldestVersion >= 1 && Serde<T>::kOldestVersion <= UserVersionOf<T>(), "kOldestVersion is 1 to kVersion");
+    static_assert(requires(ByteReader& in, T& value) { { Serde<T>::DecodeVersion(in, uint32_t{1}, value) } -> std::same_as<bool>; },
+                  "kOldestVersion needs static bool DecodeVersion(weir::ByteReader& in, uint32_t version, T& value)");
+    return Serde<T>::kOldestVersion;
+  } else {
+    return UserVersionOf<T>();
+  }
+}
+
+// "serde<money,2,1>": a serializer of a job's own. What is no letter, digit or one of ".:-_" in its name becomes "%hex".
+void AppendUserSchema(std::string_view name, uint32_t version, uint32_t oldest, std::string& schema);
+
+}  // namespace internal
+
+// Appends the schema of T, from which its bytes can be read without T where the serializer is built in.
+template <class T>
+void AppendSchema(std::string& schema) {
+  if constexpr (internal::HasParts<T>) {
+    Serde<T>::Describe(schema);
+  } else {
+    std::string name;
+    Serde<T>::Describe(name);
+    internal::AppendUserSchema(name, internal::UserVersionOf<T>(), internal::OldestUserVersionOf<T>(), schema);
+  }
+}
 
 // True when Serde<T> writes just the bytes that the value has in memory: built-in fields of fixed width without padding.
 template <class T>
@@ -50,6 +102,7 @@ constexpr bool EncodesAsItsImage() {
 template <class T>
   requires std::is_arithmetic_v<T>
 struct Serde<T> {
+  using Parts = TypeList<>;
   static constexpr bool kIsImage = true;
   static void Encode(const T& value, ByteWriter& out) { out.Put(value); }
   static bool Decode(ByteReader& in, T& value) {
@@ -69,6 +122,7 @@ struct Serde<T> {
 template <class T>
   requires std::is_enum_v<T>
 struct Serde<T> {
+  using Parts = TypeList<>;
   static constexpr bool kIsImage = true;
   static void Encode(const T& value, ByteWriter& out) { out.Put(value); }
   static bool Decode(ByteReader& in, T& value) {
@@ -77,12 +131,13 @@ struct Serde<T> {
   }
   static void Describe(std::string& schema) {
     schema += "enum:";
-    Serde<std::underlying_type_t<T>>::Describe(schema);
+    AppendSchema<std::underlying_type_t<T>>(schema);
   }
 };
 
 template <>
 struct Serde<std::string> {
+  using Parts = TypeList<>;
   static void Encode(const std::string& value, ByteWriter& out) { out.PutString(value); }
   static bool Decode(ByteReader& in, std::string& value) {
     value = in.GetString();
@@ -115,13 +170,15 @@ bool DecodeMap(ByteReader& in, Map& map) {
 template <class... T>
 void DescribeList(std::string& schema) {
   size_t index = 0;
-  ((schema += (index++ == 0 ? "" : ","), Serde<T>::Describe(schema)), ...);
+  ((schema += (index++ == 0 ? "" : ","), AppendSchema<std::remove_cv_t<T>>(schema)), ...);
+  (void)index;
 }
 
 }  // namespace internal
 
 template <class T>
 struct Serde<std::vector<T>> {
+  using Parts = TypeList<T>;
   static void Encode(const std::vector<T>& values, ByteWriter& out) {
     out.PutVarint(values.size());
     for (const T& value : values) Serde<T>::Encode(value, out);
@@ -139,13 +196,14 @@ struct Serde<std::vector<T>> {
   }
   static void Describe(std::string& schema) {
     schema += "list<";
-    Serde<T>::Describe(schema);
+    AppendSchema<T>(schema);
     schema += '>';
   }
 };
 
 template <class T, size_t kSize>
 struct Serde<std::array<T, kSize>> {
+  using Parts = TypeList<T>;
   static constexpr bool kIsImage = EncodesAsItsImage<T>();
   static void Encode(const std::array<T, kSize>& values, ByteWriter& out) {
     for (const T& value : values) Serde<T>::Encode(value, out);
@@ -158,13 +216,14 @@ struct Serde<std::array<T, kSize>> {
   }
   static void Describe(std::string& schema) {
     schema += "array<";
-    Serde<T>::Describe(schema);
+    AppendSchema<T>(schema);
     schema += ',' + std::to_string(kSize) + '>';
   }
 };
 
 template <class K, class V>
 struct Serde<std::map<K, V>> {
+  using Parts = TypeList<K, V>;
   static void Encode(const std::map<K, V>& map, ByteWriter& out) { internal::EncodeSequence(map, out); }
   static bool Decode(ByteReader& in, std::map<K, V>& map) { return internal::DecodeMap(in, map); }
   static void Describe(std::string& schema) {
@@ -176,13 +235,15 @@ struct Serde<std::map<K, V>> {
 
 template <class K, class V>
 struct Serde<std::unordered_map<K, V>> {
+  using Parts = TypeList<K, V>;
   static void Encode(const std::unordered_map<K, V>& map, ByteWriter& out) { internal::EncodeSequence(map, out); }
   static bool Decode(ByteReader& in, std::unordered_map<K, V>& map) { return internal::DecodeMap(in, map); }
-  static void Describe(std::string& schema) { Serde<std::map<K, V>>::Describe(schema); }
+  static void Describe(std::string& schema) { AppendSchema<std::map<K, V>>(schema); }
 };
 
 template <class A, class B>
 struct Serde<std::pair<A, B>> {
+  using Parts = TypeList<A, B>;
   static void Encode(const std::pair<A, B>& pair, ByteWriter& out) {
     Serde<std::remove_cv_t<A>>::Encode(pair.first, out);
     Serde<B>::Encode(pair.second, out);
@@ -199,6 +260,7 @@ struct Serde<std::pair<A, B>> {
 
 template <class... T>
 struct Serde<std::tuple<T...>> {
+  using Parts = TypeList<T...>;
   static void Encode(const std::tuple<T...>& values, ByteWriter& out) {
     std::apply([&](const T&... value) { (Serde<T>::Encode(value, out), ...); }, values);
   }
@@ -214,6 +276,7 @@ struct Serde<std::tuple<T...>> {
 
 template <class T>
 struct Serde<std::optional<T>> {
+  using Parts = TypeList<T>;
   static void Encode(const std::optional<T>& value, ByteWriter& out) {
     out.Put(value.has_value());
     if (value.has_value()) Serde<T>::Encode(*value, out);
@@ -225,14 +288,30 @@ struct Serde<std::optional<T>> {
   }
   static void Describe(std::string& schema) {
     schema += "optional<";
-    Serde<T>::Describe(schema);
+    AppendSchema<T>(schema);
     schema += '>';
   }
 };
 
+namespace internal {
+
+template <class T, class Indexes>
+struct FieldTypes;
+template <class T, size_t... kIndex>
+struct FieldTypes<T, std::index_sequence<kIndex...>> {
+  using List = TypeList<std::remove_cv_t<reflect::FieldType<T, kIndex>>...>;
+};
+
+template <class T>
+concept IsSerdeOfStruct = requires { Serde<T>::kIsStruct; };
+
+}  // namespace internal
+
 template <reflect::PlainStruct T>
   requires(!reflect::kIsStdArray<T>)
 struct Serde<T> {
+  using Parts = typename internal::FieldTypes<T, std::make_index_sequence<reflect::kFieldCount<T>>>::List;
+  static constexpr bool kIsStruct = true;
   static constexpr bool kIsImage = []<size_t... kIndex>(std::index_sequence<kIndex...>) {
     if constexpr ((EncodesAsItsImage<std::remove_cv_t<reflect::FieldType<T, kIndex>>>() && ...)) {
       return reflect::FlatPayloadSize<T>() == sizeof(T);
@@ -254,7 +333,7 @@ struct Serde<T> {
     schema += '{';
     [&]<size_t... kIndex>(std::index_sequence<kIndex...>) {
       ((schema += (kIndex == 0 ? "" : ","), schema += reflect::FieldName<T, kIndex>(), schema += ':',
-        Serde<reflect::FieldType<T, kIndex>>::Describe(schema)),
+        AppendSchema<std::remove_cv_t<reflect::FieldType<T, kIndex>>>(schema)),
        ...);
     }(std::make_index_sequence<reflect::kFieldCount<T>>());
     schema += '}';
@@ -264,7 +343,7 @@ struct Serde<T> {
 template <class T>
 std::string SchemaOf() {
   std::string schema;
-  Serde<T>::Describe(schema);
+  AppendSchema<T>(schema);
   return schema;
 }
 
