@@ -1,6 +1,7 @@
 #include "jobmanager/checkpoint_coordinator.h"
 
 #include "base/check.h"
+#include "runtime/graph/state_evolution.h"
 
 namespace weir {
 namespace {
@@ -397,7 +398,7 @@ void CheckpointCoordinator::Publish(Actions& actions) {
   for (size_t vertex = 0; vertex < graph_.vertices.size(); ++vertex) {
     const JobVertex& description = graph_.vertices[vertex];
     VertexCheckpoint& entry = metadata.vertices.emplace_back();
-    for (const ChainedOperator& op : description.chain) entry.operators.push_back({op.id, op.uid});
+    for (const ChainedOperator& op : description.chain) entry.operators.push_back(SavedOperatorOf(op));
     entry.parallelism = description.parallelism;
     entry.max_parallelism = description.max_parallelism;
     for (const std::optional<TaskSnapshot>& snapshot : pending_->acknowledged[vertex]) {

@@ -32,6 +32,7 @@ class DataStreamSink {
  public:
   DataStreamSink(std::shared_ptr<StreamGraph> graph, StreamNode& node) : graph_(std::move(graph)), node_(&node) {}
   DataStreamSink& Uid(std::string uid) { return node_->uid = std::move(uid), *this; }
+  DataStreamSink& FormerUid(std::string uid) { return node_->former_uids.push_back(std::move(uid)), *this; }
   DataStreamSink& Name(std::string name) { return node_->name = "Sink: " + std::move(name), *this; }
   DataStreamSink& SetParallelism(uint32_t parallelism);
   DataStreamSink& SlotSharingGroup(std::string group) { return node_->slot_sharing_group = std::move(group), *this; }
@@ -69,6 +70,8 @@ class DataStream {
   // ---- Properties of the operator that yields this stream ----
   // Names the operator in snapshots: keep it for as long as state shall be restored.
   DataStream& Uid(std::string uid) { return node().uid = std::move(uid), *this; }
+  // Its uid in older snapshots, whose state it takes when there is none under its own; may be said of several.
+  DataStream& FormerUid(std::string uid) { return node().former_uids.push_back(std::move(uid)), *this; }
   DataStream& Name(std::string name) { return node().name = std::move(name), *this; }
   DataStream& SetParallelism(uint32_t parallelism) { return internal::SetNodeParallelism(node(), parallelism), *this; }
   DataStream& SetMaxParallelism(uint32_t max) { return internal::SetNodeMaxParallelism(node(), max), *this; }

@@ -11,18 +11,30 @@ namespace weir {
 namespace {
 
 constexpr std::string_view kMagic = "WEIRGRPH";
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 enum Section : uint32_t { kVerticesSection = 1, kEdgesSection = 2, kConfigSection = 3 };
 
 // Least encoded sizes, for hostile counts.
-constexpr uint64_t kStateBytesMin = 3;
-constexpr uint64_t kOperatorBytesMin = 16 + 1 + 1 + 1 + 1 + 1;
+constexpr uint64_t kStateBytesMin = 5;
+constexpr uint64_t kOperatorBytesMin = 16 + 1 + 1 + 1 + 1 + 1 + 1;
 constexpr uint64_t kVertexBytesMin = 1 + 1 + 4 + 4 + 1 + 1 + 1;
 constexpr uint64_t kEdgeBytesMin = 4 * 4 + 1 + 1;
+
+void PutStrings(ByteWriter& out, const std::vector<std::string>& strings) {
+  out.PutVarint(strings.size());
+  for (const std::string& text : strings) out.PutString(text);
+}
+
+std::vector<std::string> GetStrings(ByteReader& in) {
+  std::vector<std::string> strings(in.GetCount());
+  for (std::string& text : strings) text = in.GetString();
+  return strings;
+}
 
 void PutOperator(ByteWriter& out, const ChainedOperator& op) {
   out.PutRaw(op.id.bytes.data(), op.id.bytes.size());
   out.PutString(op.uid);
+  PutStrings(out, op.former_uids);
   out.PutString(op.name);
   out.Put(op.keyed);
   out.PutString(op.key_schema);
@@ -31,6 +43,8 @@ void PutOperator(ByteWriter& out, const ChainedOperator& op) {
     out.PutString(state.name);
     out.PutString(state.kind);
     out.PutString(state.schema);
+    out.PutString(state.options);
+    PutStrings(out, state.former_names);
   }
 }
 
@@ -39,6 +53,7 @@ ChainedOperator GetOperator(ByteReader& in) {
   const std::string_view id = in.GetRaw(op.id.bytes.size());
   std::copy(id.begin(), id.end(), op.id.bytes.begin());
   op.uid = in.GetString();
+  op.former_uids = GetStrings(in);
   op.name = in.GetString();
   op.keyed = in.Get<bool>();
   op.key_schema = in.GetString();
@@ -47,6 +62,8 @@ ChainedOperator GetOperator(ByteReader& in) {
     state.name = in.GetString();
     state.kind = in.GetString();
     state.schema = in.GetString();
+    state.options = in.GetString();
+    state.former_names = GetStrings(in);
   }
   return op;
 }

@@ -18,14 +18,17 @@ std::string_view PartitionerName(PartitionerKind kind);  // "FORWARD", "HASH", .
 // A declared state and the schema of what it holds (R27: known before any worker starts).
 struct StateDeclaration {
   std::string name;
-  std::string kind;    // "value".
-  std::string schema;  // Canonical text of the value's schema.
+  std::string kind;    // "value", "list", "map", "reducing", "aggregating".
+  std::string schema;  // Canonical text of the schema (docs/formats.md).
+  std::string options = {};                     // As a snapshot has them: kTtlOption, or empty.
+  std::vector<std::string> former_names = {};   // Its state may stand in a snapshot under one of these.
   bool operator==(const StateDeclaration&) const = default;
 };
 
 struct ChainedOperator {
   OperatorId id;
   std::string uid;   // Empty when the user gave none (stateless operators only).
+  std::vector<std::string> former_uids = {};  // Its state may stand in a snapshot under one of these.
   std::string name;
   bool keyed = false;
   std::string key_schema;  // Of keyed operators.

@@ -24,10 +24,34 @@ Status ValidateOperator(const ChainedOperator& op, std::set<OperatorId>& seen) {
   if (op.uid.empty() && !op.states.empty()) {
     return InvalidArgument("a stateful operator needs a Uid, name=" + op.name);
   }
+  if (op.uid.empty() && !op.former_uids.empty()) return InvalidArgument("an operator with a former uid needs a Uid, name=" + op.name);
   std::set<std::string_view> names;
   for (const StateDeclaration& state : op.states) {
     if (!names.insert(state.name).second) {
       return InvalidArgument("two states have the same name, operator=" + op.name + " state=" + state.name);
+    }
+  }
+  // Else it would be open whose state it was.
+  for (const StateDeclaration& state : op.states) {
+    for (const std::string& former : state.former_names) {
+      if (names.insert(former).second) continue;
+      return InvalidArgument("the former name of a state is, or was, also that of another one, operator=" + op.name + " state=" + state.name + " former=" + former);
+    }
+  }
+  return Status::Ok();
+}
+
+Status ValidateFormerUids(const std::vector<JobVertex>& vertices) {
+  std::set<std::string_view> uids;
+  for (const JobVertex& vertex : vertices) {
+    for (const ChainedOperator& op : vertex.chain) uids.insert(op.uid);
+  }
+  for (const JobVertex& vertex : vertices) {
+    for (const ChainedOperator& op : vertex.chain) {
+      for (const std::string& former : op.former_uids) {
+        if (uids.insert(former).second) continue;
+        return InvalidArgument("the former uid of an operator is, or was, also that of another one, name=" + op.name + " uid=" + op.uid + " former=" + former);
+      }
     }
   }
   return Status::Ok();
@@ -55,7 +79,7 @@ Status ValidateVertices(const std::vector<JobVertex>& vertices) {
     for (const ChainedOperator& op : vertex.chain) RETURN_IF_ERROR(ValidateOperator(op, seen));
   }
   if (subtask_count > kSubtaskCountMax) return ResourceExhausted("the job has too many subtasks");
-  return Status::Ok();
+  return ValidateFormerUids(vertices);
 }
 
 // Indexes of one vertex' gates or partitions must be 0 .. n-1, each once.

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/status_macros.h"
+#include "runtime/graph/state_evolution.h"
 
 namespace weir {
 namespace {
@@ -139,7 +140,7 @@ void AssignKeyed(const std::vector<OperatorSubtaskState>& old_subtasks, uint32_t
 }
 
 // Old subtasks own the key groups that their index gives them, no others; so their union is a partition.
-Status CheckKeyGroups(const OperatorName& op, const VertexCheckpoint& vertex,
+Status CheckKeyGroups(const SavedOperator& op, const VertexCheckpoint& vertex,
                       const std::vector<OperatorSubtaskState>& old_subtasks) {
   for (uint32_t subtask = 0; subtask < old_subtasks.size(); ++subtask) {
     const KeyGroupRange own = KeyGroupRangeOf(vertex.max_parallelism, vertex.parallelism, subtask);
@@ -154,7 +155,7 @@ Status CheckKeyGroups(const OperatorName& op, const VertexCheckpoint& vertex,
 }
 
 // States of one operator in all old subtasks of its vertex; empty where it had none.
-std::vector<OperatorSubtaskState> StatesOf(const OperatorName& op, const VertexCheckpoint& vertex) {
+std::vector<OperatorSubtaskState> StatesOf(const SavedOperator& op, const VertexCheckpoint& vertex) {
   std::vector<OperatorSubtaskState> states(vertex.subtasks.size());
   for (size_t subtask = 0; subtask < vertex.subtasks.size(); ++subtask) {
     states[subtask].operator_id = op.id;
@@ -163,37 +164,6 @@ std::vector<OperatorSubtaskState> StatesOf(const OperatorName& op, const VertexC
     }
   }
   return states;
-}
-
-bool HasState(const OperatorSubtaskState& state) { return !state.keyed.empty() || !state.operator_state.empty(); }
-
-struct OldOperator {
-  const VertexCheckpoint* vertex;
-  const OperatorName* name;
-};
-
-std::map<OperatorId, OldOperator> IndexOperators(const CheckpointMetadata& metadata) {
-  std::map<OperatorId, OldOperator> index;
-  for (const VertexCheckpoint& vertex : metadata.vertices) {
-    for (const OperatorName& op : vertex.operators) index.insert({op.id, {&vertex, &op}});
-  }
-  return index;
-}
-
-Status CheckAllRestored(const JobGraph& graph, const CheckpointMetadata& metadata) {
-  std::map<OperatorId, bool> present;
-  for (const JobVertex& vertex : graph.vertices) {
-    for (const ChainedOperator& op : vertex.chain) present[op.id] = true;
-  }
-  for (const auto& [id, old] : IndexOperators(metadata)) {
-    if (present.contains(id)) continue;
-    for (const OperatorSubtaskState& state : StatesOf(*old.name, *old.vertex)) {
-      if (!HasState(state)) continue;
-      return InvalidArgument("the checkpoint has state of an operator that the job lacks, uid=" + old.name->uid +
-                             " id=" + id.ToHex());
-    }
-  }
-  return Status::Ok();
 }
 
 // R20: fixed once it is in a checkpoint; one that the user did not set gives way.
@@ -349,8 +319,8 @@ std::vector<OperatorSubtaskState> AssignOperatorState(OperatorId operator_id,
 
 StatusOr<StateAssignment> AssignState(const JobGraph& graph, const CheckpointMetadata& metadata,
                                       bool allow_non_restored_state) {
-  if (!allow_non_restored_state) RETURN_IF_ERROR(CheckAllRestored(graph, metadata));
-  const std::map<OperatorId, OldOperator> old_operators = IndexOperators(metadata);
+  RETURN_IF_ERROR(CheckReports(CompareStates(graph, metadata), allow_non_restored_state));
+  const std::map<OperatorId, OldOperator> old_operators = MatchOperators(graph, metadata);
   StateAssignment assignment;
   std::vector<std::vector<Progress>> progress;
   for (const JobVertex& vertex : graph.vertices) {
@@ -366,8 +336,8 @@ StatusOr<StateAssignment> AssignState(const JobGraph& graph, const CheckpointMet
     for (const ChainedOperator& op : vertex.chain) {
       const auto old = old_operators.find(op.id);
       if (old == old_operators.end()) continue;
-      std::vector<OperatorSubtaskState> old_states = StatesOf(*old->second.name, *old->second.vertex);
-      RETURN_IF_ERROR(CheckKeyGroups(*old->second.name, *old->second.vertex, old_states));
+      std::vector<OperatorSubtaskState> old_states = StatesOf(*old->second.op, *old->second.vertex);
+      RETURN_IF_ERROR(CheckKeyGroups(*old->second.op, *old->second.vertex, old_states));
       if (EndedInPart(*old->second.vertex, vertex.parallelism)) {
         RETURN_IF_ERROR(CheckNoUnionList(vertex, op, *old->second.vertex, old_states, metadata.id));
         LeaveEndedKeysBehind(*old->second.vertex, old_states);

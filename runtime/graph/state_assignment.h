@@ -24,7 +24,8 @@ struct StateAssignment {
 };
 
 // kInvalidArgument, naming the operator: an explicit max parallelism differs from the checkpoint's, the parallelism exceeds
-// it, state of an operator that the graph lacks (unless `allow_non_restored_state`). kCorruption: key groups of the old
+// it, a state that does not fit what the graph declares (state_evolution.h), or is not declared, or belongs to an operator that the
+// graph lacks (unless `allow_non_restored_state`). kCorruption: key groups of the old
 // subtasks that are no partition.
 //
 // Subtasks that had ended (R25) do not run Finish again. With the same parallelism each new subtask is what the old one was. With

@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/status_macros.h"
+#include "state/checkpoint/snapshot_format.h"
 
 namespace weir {
 namespace {
@@ -37,6 +38,7 @@ class Planner {
       if (reads_splits) {
         StreamNode& enumerator = *nodes_[node->inputs[0].from];
         if (!node->uid.empty()) enumerator.uid = node->uid + "/enumerator";
+        for (const std::string& former : node->former_uids) enumerator.former_uids.push_back(former + "/enumerator");
         enumerator.slot_sharing_group = node->slot_sharing_group;
         enumerator.max_parallelism = node->max_parallelism;
       }
@@ -134,10 +136,13 @@ class Planner {
     // Without a uid the position names the operator: fine for what has no state.
     added.id = OperatorIdFromUid(node.uid.empty() ? "\x01node-" + std::to_string(node.id) : node.uid);
     added.uid = node.uid;
+    added.former_uids = node.former_uids;
     added.name = node.name;
     added.keyed = node.keyed;
     added.key_schema = node.key_schema;
-    for (const StateDeclarationText& state : node.states) added.states.push_back({state.name, state.kind, state.schema});
+    for (const StateDeclarationText& state : node.states) {
+      added.states.push_back({state.name, state.kind, state.schema, std::string(state.has_ttl ? kTtlOption : ""), state.former_names});
+    }
     plan_.chains[vertex].push_back(&node);
     return Status::Ok();
   }

@@ -1,9 +1,13 @@
 #include "runtime/task/keyed_restore.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/status_macros.h"
+#include "runtime/graph/state_evolution.h"
 #include "state/checkpoint/snapshot_reader.h"
+#include "state/schema/schema_text.h"
+#include "state/schema/value_migration.h"
 
 namespace weir {
 namespace {
@@ -18,35 +22,46 @@ Status CheckHeader(const SnapshotHeader& header, const KeyedRestoreTarget& targe
     return FailedPrecondition(Where(target) + " was saved with max parallelism " + std::to_string(header.max_parallelism) + ", now it is " +
                               std::to_string(target.max_parallelism));
   }
-  if (header.key_schema != target.key_schema) {
-    return FailedPrecondition(Where(target) + " was saved with keys of " + header.key_schema + ", now they are " + target.key_schema);
-  }
-  return Status::Ok();
+  const StateChange keys = CompareKeys(header.key_schema, target.key_schema);
+  return keys.verdict == SchemaVerdict::kAsIs ? Status::Ok() : FailedPrecondition(Where(target) + ": " + keys.reason);
 }
 
-// Columns of the store by the index of their state in the snapshot.
-StatusOr<std::vector<uint32_t>> ColumnsOf(const SnapshotHeader& header, const KeyedRestoreTarget& target, const RowLayout& layout) {
-  std::vector<uint32_t> column_of(header.states.size(), kNoColumn);
-  for (size_t saved = 0; saved < header.states.size(); ++saved) {
-    for (uint32_t column = 0; column < layout.columns.size(); ++column) {
-      if (layout.columns[column].name != header.states[saved].name) continue;
-      if (layout.columns[column].kind != header.states[saved].kind) {
-        return FailedPrecondition("state \"" + header.states[saved].name + "\" of " + Where(target) + " was saved as a " + header.states[saved].kind +
-                                  " state, now it is a " + layout.columns[column].kind + " state");
-      }
-      if (const bool had_ttl = header.states[saved].options == kTtlOption; had_ttl != layout.columns[column].ttl.on()) {
-        return FailedPrecondition("state \"" + header.states[saved].name + "\" of " + Where(target) +
-                                  (had_ttl ? " was saved with a time-to-live, now it has none" : " was saved without a time-to-live, now it has one"));
-      }
-      const std::string schema = layout.columns[column].Schema();
-      if (schema != header.states[saved].schema) {
-        return FailedPrecondition("state \"" + header.states[saved].name + "\" of " + Where(target) + " was saved as " + header.states[saved].schema +
-                                  ", now it is " + schema);
-      }
-      column_of[saved] = column;
-    }
+// Where records of a saved state go.
+struct Destination {
+  uint32_t column = kNoColumn;
+  std::optional<UnitMigration> migration;  // Unset: values are what they were.
+};
+
+StateDeclaration DeclarationOf(const StateColumn& column) {
+  return {column.name, column.kind, column.Schema(), std::string(column.ttl.on() ? kTtlOption : ""), column.former_names};
+}
+
+StatusOr<Destination> DestinationOf(const SnapshotState& saved, const StateColumn& column, const StateDeclaration& now) {
+  Destination destination;
+  const StateChange change = CompareState(saved, now);
+  if (change.verdict == SchemaVerdict::kIncompatible) return FailedPrecondition(change.reason);
+  if (change.verdict == SchemaVerdict::kAsIs) return destination;
+  ASSIGN_OR_RETURN(const Schema from, ParseSchema(saved.schema));
+  ASSIGN_OR_RETURN(Schema to, ParseSchema(now.schema));
+  if (column.complete_schema != nullptr) column.complete_schema(to);
+  ASSIGN_OR_RETURN(UnitMigration migration, UnitMigration::Make({saved.kind, column.ttl.on(), from}, to));
+  destination.migration = std::move(migration);
+  return destination;
+}
+
+// By the index of the state in the snapshot.
+StatusOr<std::vector<Destination>> DestinationsOf(const SnapshotHeader& header, const KeyedRestoreTarget& target, const RowLayout& layout) {
+  std::vector<Destination> destinations(header.states.size());
+  for (uint32_t column = 0; column < layout.columns.size(); ++column) {
+    const StateDeclaration now = DeclarationOf(layout.columns[column]);
+    const SnapshotState* const saved = FindSaved(header.states, now);
+    if (saved == nullptr) continue;
+    StatusOr<Destination> destination = DestinationOf(*saved, layout.columns[column], now);
+    if (!destination.ok()) return destination.status().WithContext("state \"" + now.name + "\" of " + Where(target));
+    destination->column = column;
+    destinations[static_cast<size_t>(saved - header.states.data())] = std::move(*destination);
   }
-  return column_of;
+  return destinations;
 }
 
 // What the record of a key and its smallest value takes in a file at least.
@@ -66,15 +81,20 @@ uint64_t RowsOf(const SnapshotReader& base, uint32_t key_group, const RowLayout&
   return std::min(size.record_count / std::max<uint64_t>(1, base.header().states.size()), size.size_bytes / RecordBytesMin(layout));
 }
 
-Status RestoreRecords(const SnapshotReader& reader, KeyGroupRange key_groups, const std::vector<uint32_t>& column_of, KeyedStateStore& store) {
+Status RestoreRecords(const SnapshotReader& reader, KeyGroupRange key_groups, const std::vector<Destination>& destinations, KeyedStateStore& store) {
   SnapshotReader::Cursor cursor = reader.Records(key_groups);
+  ByteWriter migrated;
   while (cursor.Next()) {
     const SnapshotRecord& record = cursor.record();
-    const uint32_t column = column_of[record.state_index];
+    const auto& [column, migration] = destinations[record.state_index];
     if (column == kNoColumn) continue;
     switch (record.kind) {
       case SnapshotRecordKind::kValue:
-        RETURN_IF_ERROR(store.Restore(column, record.key, record.name_space, record.value));
+        if (migration.has_value()) [[unlikely]] {
+          migrated.Clear();
+          if (!migration->Apply(record.value, migrated)) return Corruption("a value of a snapshot cannot be migrated: it does not decode");
+        }
+        RETURN_IF_ERROR(store.Restore(column, record.key, record.name_space, migration.has_value() ? migrated.view() : record.value));
         break;
       case SnapshotRecordKind::kTombstone:
       case SnapshotRecordKind::kRangeTombstone:
@@ -92,14 +112,14 @@ Status RestoreKeyedState(FileSystem& file_system, const std::vector<KeyedStateHa
   for (const KeyedStateHandle& handle : handles) {
     ASSIGN_OR_RETURN(const SnapshotReader reader, SnapshotReader::Open(file_system, handle.bytes));
     RETURN_IF_ERROR(CheckHeader(reader.header(), target));
-    ASSIGN_OR_RETURN(const std::vector<uint32_t> column_of, ColumnsOf(reader.header(), target, store.layout()));
+    ASSIGN_OR_RETURN(const std::vector<Destination> destinations, DestinationsOf(reader.header(), target, store.layout()));
     const KeyGroupRange held = reader.header().key_groups;
     const KeyGroupRange wanted{std::max(target.key_groups.start, held.start), std::min(target.key_groups.end, held.end)};
     for (uint32_t key_group = wanted.start; key_group <= wanted.end; ++key_group) {
       const size_t index = key_group - target.key_groups.start;
       if (!begun[index]) store.Reserve(key_group, RowsOf(reader, key_group, store.layout()));
       begun[index] = true;
-      RETURN_IF_ERROR(RestoreRecords(reader, {key_group, key_group}, column_of, store));
+      RETURN_IF_ERROR(RestoreRecords(reader, {key_group, key_group}, destinations, store));
     }
   }
   return store.FinishRestore();

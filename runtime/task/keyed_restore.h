@@ -18,7 +18,8 @@ struct KeyedRestoreTarget {
   KeyGroupRange key_groups;  // Of the store: nothing else is read.
 };
 
-// `handles`: for each key group its base first, then its deltas, oldest first. Memory: one block of one file, besides the
+// `handles`: for each key group its base first, then its deltas, oldest first. Values whose schema has changed are migrated, once per
+// record; states that the store does not declare are left out. Memory: one block of one file, besides the
 // store. Thread: the store's; blocks on reads. kCorruption, kFailedPrecondition (incompatible state), kNotFound,
 // kUnavailable: the store is of no use then.
 Status RestoreKeyedState(FileSystem& file_system, const std::vector<KeyedStateHandle>& handles, const KeyedRestoreTarget& target, KeyedStateStore& store);

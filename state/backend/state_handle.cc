@@ -18,7 +18,9 @@ KeyedStateStore& NoStore() {
 
 }  // namespace
 
-StateHandle::StateHandle(StateColumn declaration) : declaration_(std::move(declaration)), store_(&NoStore()) {
+StateHandle::StateHandle(StateName name, StateColumn declaration) : declaration_(std::move(declaration)), store_(&NoStore()) {
+  declaration_.name = std::move(name.name);
+  declaration_.former_names = std::move(name.former_names);
   if (current_scope != nullptr) current_scope->seen_.push_back(this);
 }
 

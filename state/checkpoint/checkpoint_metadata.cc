@@ -10,10 +10,11 @@ namespace weir {
 namespace {
 
 constexpr std::string_view kMagic = "WEIRMETA";
-constexpr uint32_t kVersion = 3;
-constexpr uint32_t kVersionWithKind = 2;     // Before it there were checkpoints only.
-constexpr uint32_t kVersionWithSchemas = 3;  // Of operator states.
-enum Section : uint32_t { kHeadSection = 1, kVerticesSection = 2 };
+constexpr uint32_t kVersion = 4;
+constexpr uint32_t kVersionWithKind = 2;          // Before it there were checkpoints only.
+constexpr uint32_t kVersionWithSchemas = 3;       // Of operator states.
+constexpr uint32_t kVersionWithDescriptions = 4;  // Of operators.
+enum Section : uint32_t { kHeadSection = 1, kVerticesSection = 2, kDescriptionsSection = 3 };
 constexpr uint32_t kParallelismMax = 32'768;
 
 // Least encoded sizes, for hostile counts.
@@ -23,6 +24,7 @@ constexpr uint64_t kOperatorStateBytesMin = 18;
 constexpr uint64_t kItemBytesMin = 2;
 constexpr uint64_t kPartitionBytesMin = 3;
 constexpr uint64_t kVertexBytesMin = 10;
+constexpr uint64_t kStateDescriptionBytesMin = 4;
 
 template <class Id>
 void PutId(ByteWriter& out, const Id& id) {
@@ -158,7 +160,7 @@ TaskSnapshot GetSnapshot(ByteReader& in, uint32_t max_parallelism, uint32_t vers
 
 void PutVertex(ByteWriter& out, const VertexCheckpoint& vertex) {
   out.PutVarint(vertex.operators.size());
-  for (const OperatorName& op : vertex.operators) {
+  for (const SavedOperator& op : vertex.operators) {
     PutId(out, op.id);
     out.PutString(op.uid);
   }
@@ -174,7 +176,7 @@ void PutVertex(ByteWriter& out, const VertexCheckpoint& vertex) {
 VertexCheckpoint GetVertex(ByteReader& in, uint32_t version) {
   VertexCheckpoint vertex;
   vertex.operators.resize(in.GetCount(kOperatorNameBytesMin));
-  for (OperatorName& op : vertex.operators) {
+  for (SavedOperator& op : vertex.operators) {
     op.id = GetId<OperatorId>(in);
     op.uid = in.GetString();
   }
@@ -190,6 +192,46 @@ VertexCheckpoint GetVertex(ByteReader& in, uint32_t version) {
     if (!subtask.finished) subtask.snapshot = GetSnapshot(in, vertex.max_parallelism, version);
   }
   return vertex;
+}
+
+std::string EncodeDescriptions(const std::vector<VertexCheckpoint>& vertices) {
+  ByteWriter out;
+  for (const VertexCheckpoint& vertex : vertices) {
+    for (const SavedOperator& op : vertex.operators) {
+      out.Put(op.description.has_value());
+      if (!op.description.has_value()) continue;
+      out.PutString(op.description->name);
+      out.PutString(op.description->key_schema);
+      out.PutVarint(op.description->states.size());
+      for (const SnapshotState& state : op.description->states) {
+        out.PutString(state.name);
+        out.PutString(state.kind);
+        out.PutString(state.schema);
+        out.PutString(state.options);
+      }
+    }
+  }
+  return out.Take();
+}
+
+bool DecodeDescriptions(std::string_view bytes, std::vector<VertexCheckpoint>& vertices) {
+  ByteReader in(bytes);
+  for (VertexCheckpoint& vertex : vertices) {
+    for (SavedOperator& op : vertex.operators) {
+      if (!in.Get<bool>()) continue;
+      OperatorDescription& description = op.description.emplace();
+      description.name = in.GetString();
+      description.key_schema = in.GetString();
+      description.states.resize(in.GetCount(kStateDescriptionBytesMin));
+      for (SnapshotState& state : description.states) {
+        state.name = in.GetString();
+        state.kind = in.GetString();
+        state.schema = in.GetString();
+        state.options = in.GetString();
+      }
+    }
+  }
+  return in.ok() && in.AtEnd();
 }
 
 }  // namespace
@@ -209,6 +251,7 @@ std::string CheckpointMetadata::Encode() const {
   EnvelopeWriter envelope(kMagic, kVersion);
   envelope.AddSection(kHeadSection, head.view());
   envelope.AddSection(kVerticesSection, body.view());
+  envelope.AddSection(kDescriptionsSection, EncodeDescriptions(vertices));
   return envelope.Finish();
 }
 
@@ -233,6 +276,10 @@ StatusOr<CheckpointMetadata> CheckpointMetadata::Decode(std::string_view bytes) 
   const uint64_t vertex_count = body.GetCount(kVertexBytesMin);
   for (uint64_t i = 0; i < vertex_count && body.ok(); ++i) metadata.vertices.push_back(GetVertex(body, envelope.version()));
   if (!body.ok() || !body.AtEnd() || !PathsFit(metadata)) return Corruption("checkpoint metadata: vertices do not decode");
+  if (envelope.version() >= kVersionWithDescriptions) {
+    ASSIGN_OR_RETURN(const std::string_view descriptions, envelope.Section(kDescriptionsSection));
+    if (!DecodeDescriptions(descriptions, metadata.vertices)) return Corruption("checkpoint metadata: descriptions of operators do not decode");
+  }
   return metadata;
 }
 

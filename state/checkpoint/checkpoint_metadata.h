@@ -9,6 +9,7 @@
 
 #include "base/ids.h"
 #include "base/savepoint_order.h"
+#include "state/checkpoint/snapshot_format.h"
 #include "state/checkpoint/state_handle.h"
 
 namespace weir {
@@ -19,14 +20,23 @@ struct SubtaskCheckpoint {
   bool operator==(const SubtaskCheckpoint&) const = default;
 };
 
-struct OperatorName {
+// What an operator declared.
+struct OperatorDescription {
+  std::string name;
+  std::string key_schema;             // Empty: it was not keyed.
+  std::vector<SnapshotState> states;  // Its keyed states.
+  bool operator==(const OperatorDescription&) const = default;
+};
+
+struct SavedOperator {
   OperatorId id;
   std::string uid;
-  bool operator==(const OperatorName&) const = default;
+  std::optional<OperatorDescription> description = std::nullopt;  // Unset before version 4.
+  bool operator==(const SavedOperator&) const = default;
 };
 
 struct VertexCheckpoint {
-  std::vector<OperatorName> operators;  // Of the chain, head first.
+  std::vector<SavedOperator> operators;  // Of the chain, head first.
   uint32_t parallelism = 1;
   uint32_t max_parallelism = 128;             // R20: fixed from here on.
   std::vector<SubtaskCheckpoint> subtasks;    // One per subtask.

@@ -9,6 +9,7 @@ namespace weir {
 namespace {
 
 constexpr uint32_t kDepthMax = 64;
+constexpr uint64_t kArrayLengthMax = uint64_t{1} << 24;  // Elements may take no bytes: readers loop so often.
 
 struct Word {
   std::string_view text;
@@ -122,7 +123,7 @@ class Parser {
     if (!Take('<')) return Wrong("'<'");
     ASSIGN_OR_RETURN(Schema part, Parse(depth + 1));
     schema.parts.push_back(std::move(part));
-    if (!Take(',') || !TakeNumber(schema.length) || !Take('>')) return Wrong("a length and '>'");
+    if (!Take(',') || !TakeNumber(schema.length) || schema.length > kArrayLengthMax || !Take('>')) return Wrong("a length and '>'");
     return schema;
   }
 

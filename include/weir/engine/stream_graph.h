@@ -29,12 +29,15 @@ struct StateDeclarationText {
   std::string name;
   std::string kind;
   std::string schema;
+  bool has_ttl = false;
+  std::vector<std::string> former_names = {};
 };
 
 struct StreamNode {
   uint32_t id = 0;
   std::string name;
   std::string uid;
+  std::vector<std::string> former_uids;
   uint32_t parallelism = 0;      // 0 = the environment's.
   uint32_t max_parallelism = 0;  // 0 = the environment's, or derived.
   bool parallelism_fixed = false;

@@ -12,7 +12,8 @@
 namespace weir::internal {
 
 inline StateDeclarationText Describe(const StateHandle& handle) {
-  return {handle.declaration().name, handle.declaration().kind, handle.declaration().Schema()};
+  const StateColumn& state = handle.declaration();
+  return {state.name, state.kind, state.Schema(), state.ttl.on(), state.former_names};
 }
 
 // The states that are members of the function, and its timers.

@@ -33,14 +33,18 @@ class AggregatingState final : public StateHandle {
   using AccumulatorType = typename F::AccumulatorType;
   using OutputType = typename F::OutputType;
 
-  explicit AggregatingState(std::string name, F aggregate = F())
-      : StateHandle({.name = std::move(name), .type = &TypeOf<AccumulatorType>(), .kind = "aggregating"}), aggregate_(std::move(aggregate)) {}
-  AggregatingState(std::string name, F aggregate, const StateTtlConfig& ttl)
-      : StateHandle({.name = std::move(name),
+  explicit AggregatingState(StateName name, F aggregate = F())
+      : StateHandle(std::move(name),
+                    {.name = {}, .type = &TypeOf<AccumulatorType>(), .kind = "aggregating", .complete_schema = &CompleteSchema<AccumulatorType>}),
+        aggregate_(std::move(aggregate)) {}
+  AggregatingState(StateName name, F aggregate, const StateTtlConfig& ttl)
+      : StateHandle(std::move(name),
+                    {.name = {},
                      .type = &TypeOf<Timed<AccumulatorType>>(),
                      .kind = "aggregating",
                      .schema_of = &SchemaOf<AccumulatorType>,
-                     .ttl = ttl.settings()}),
+                     .ttl = ttl.settings(),
+                     .complete_schema = &CompleteSchema<AccumulatorType>}),
         aggregate_(std::move(aggregate)) {}
   AggregatingState(const AggregatingState&) = default;
 

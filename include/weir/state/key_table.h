@@ -20,6 +20,8 @@
 namespace weir {
 
 class StateCell;
+struct Schema;
+using SchemaCompletion = void (*)(Schema& schema);
 
 struct StateColumn {
   std::string name;
@@ -29,6 +31,8 @@ struct StateColumn {
   std::string (*schema_of)() = nullptr;                     // Null: that of the type.
   std::unique_ptr<StateCell> (*make_cell)() = nullptr;      // Of lists and maps.
   TtlSettings ttl = {};
+  SchemaCompletion complete_schema = nullptr;               // CompleteSchema<T> of the schema's type, for migrations.
+  std::vector<std::string> former_names = {};               // In older snapshots.
 
   std::string Schema() const { return schema_of != nullptr ? schema_of() : type->schema(); }
   bool is_cell() const { return make_cell != nullptr; }

@@ -100,19 +100,23 @@ class ListState final : public StateHandle {
     const ListState* list_;
   };
 
-  explicit ListState(std::string name)
-      : StateHandle({.name = std::move(name),
+  explicit ListState(StateName name)
+      : StateHandle(std::move(name),
+                    {.name = {},
                      .type = &CellPointerType(),
                      .kind = "list",
                      .schema_of = &SchemaOf<std::vector<T>>,
-                     .make_cell = []() -> std::unique_ptr<StateCell> { return std::make_unique<ListCell>(TypeOf<T>()); }}) {}
-  ListState(std::string name, const StateTtlConfig& ttl)
-      : StateHandle({.name = std::move(name),
+                     .make_cell = []() -> std::unique_ptr<StateCell> { return std::make_unique<ListCell>(TypeOf<T>()); },
+                     .complete_schema = &CompleteSchema<std::vector<T>>}) {}
+  ListState(StateName name, const StateTtlConfig& ttl)
+      : StateHandle(std::move(name),
+                    {.name = {},
                      .type = &CellPointerType(),
                      .kind = "list",
                      .schema_of = &SchemaOf<std::vector<T>>,
                      .make_cell = []() -> std::unique_ptr<StateCell> { return std::make_unique<ListCell>(TypeOf<Timed<T>>(), /*timed=*/true); },
-                     .ttl = ttl.settings()}) {}
+                     .ttl = ttl.settings(),
+                     .complete_schema = &CompleteSchema<std::vector<T>>}) {}
   ListState(const ListState&) = default;
 
   // Empty when nothing was added. With a time-to-live that reads prolong it writes the list anew.

@@ -84,19 +84,23 @@ class MapState final : public StateHandle {
     internal::MapCursor first_;
   };
 
-  explicit MapState(std::string name)
-      : StateHandle({.name = std::move(name),
+  explicit MapState(StateName name)
+      : StateHandle(std::move(name),
+                    {.name = {},
                      .type = &CellPointerType(),
                      .kind = "map",
                      .schema_of = &SchemaOf<std::map<K, V>>,
-                     .make_cell = []() -> std::unique_ptr<StateCell> { return std::make_unique<MapCell>(EntryLayout<V>()); }}) {}
-  MapState(std::string name, const StateTtlConfig& ttl)
-      : StateHandle({.name = std::move(name),
+                     .make_cell = []() -> std::unique_ptr<StateCell> { return std::make_unique<MapCell>(EntryLayout<V>()); },
+                     .complete_schema = &CompleteSchema<std::map<K, V>>}) {}
+  MapState(StateName name, const StateTtlConfig& ttl)
+      : StateHandle(std::move(name),
+                    {.name = {},
                      .type = &CellPointerType(),
                      .kind = "map",
                      .schema_of = &SchemaOf<std::map<K, V>>,
                      .make_cell = []() -> std::unique_ptr<StateCell> { return std::make_unique<MapCell>(EntryLayout<Timed<V>>()); },
-                     .ttl = ttl.settings()}) {}
+                     .ttl = ttl.settings(),
+                     .complete_schema = &CompleteSchema<std::map<K, V>>}) {}
   MapState(const MapState&) = default;
 
   std::optional<V> Get(const K& key) const {

@@ -17,10 +17,17 @@ namespace weir {
 template <class T, class F = std::function<T(const T&, const T&)>>
 class ReducingState final : public StateHandle {
  public:
-  explicit ReducingState(std::string name, F reduce)
-      : StateHandle({.name = std::move(name), .type = &TypeOf<T>(), .kind = "reducing"}), reduce_(std::move(reduce)) {}
-  ReducingState(std::string name, F reduce, const StateTtlConfig& ttl)
-      : StateHandle({.name = std::move(name), .type = &TypeOf<Timed<T>>(), .kind = "reducing", .schema_of = &SchemaOf<T>, .ttl = ttl.settings()}),
+  explicit ReducingState(StateName name, F reduce)
+      : StateHandle(std::move(name), {.name = {}, .type = &TypeOf<T>(), .kind = "reducing", .complete_schema = &CompleteSchema<T>}),
+        reduce_(std::move(reduce)) {}
+  ReducingState(StateName name, F reduce, const StateTtlConfig& ttl)
+      : StateHandle(std::move(name),
+                    {.name = {},
+                     .type = &TypeOf<Timed<T>>(),
+                     .kind = "reducing",
+                     .schema_of = &SchemaOf<T>,
+                     .ttl = ttl.settings(),
+                     .complete_schema = &CompleteSchema<T>}),
         reduce_(std::move(reduce)) {}
   ReducingState(const ReducingState&) = default;
 

@@ -6,7 +6,9 @@
 #include <string_view>
 #include <vector>
 
+#include <weir/core/schema.h>
 #include <weir/state/keyed_state_store.h>
+#include <weir/state/state_name.h>
 #include <weir/state/state_ttl.h>
 
 namespace weir {
@@ -24,7 +26,7 @@ class StateHandle {
   }
 
  protected:
-  explicit StateHandle(StateColumn declaration);
+  StateHandle(StateName name, StateColumn declaration);  // Without the name.
   StateHandle(const StateHandle& other);
   StateHandle& operator=(const StateHandle&) = delete;
   ~StateHandle() = default;

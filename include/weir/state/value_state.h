@@ -14,11 +14,12 @@ namespace weir {
 template <class T>
 class ValueState final : public StateHandle {
  public:
-  explicit ValueState(std::string name) : StateHandle({.name = std::move(name), .type = &TypeOf<T>()}) {}
+  explicit ValueState(StateName name) : StateHandle(std::move(name), {.name = {}, .type = &TypeOf<T>(), .complete_schema = &CompleteSchema<T>}) {}
   // `default_value` is what keys have that were never set, or were cleared.
-  ValueState(std::string name, T default_value) : ValueState(std::move(name)) { aside_ = std::move(default_value); }
-  ValueState(std::string name, const StateTtlConfig& ttl)
-      : StateHandle({.name = std::move(name), .type = &TypeOf<Timed<T>>(), .schema_of = &SchemaOf<T>, .ttl = ttl.settings()}) {}
+  ValueState(StateName name, T default_value) : ValueState(std::move(name)) { aside_ = std::move(default_value); }
+  ValueState(StateName name, const StateTtlConfig& ttl)
+      : StateHandle(std::move(name),
+                    {.name = {}, .type = &TypeOf<Timed<T>>(), .schema_of = &SchemaOf<T>, .ttl = ttl.settings(), .complete_schema = &CompleteSchema<T>}) {}
   ValueState(const ValueState&) = default;
 
   // The current key's value; else the default; nothing without one.

@@ -9,7 +9,7 @@
 namespace weir {
 namespace {
 
-constexpr uint32_t kVersion = 3;
+constexpr uint32_t kVersion = 4;
 
 CheckpointMetadata Rich() {
   CheckpointMetadata metadata;
@@ -17,7 +17,10 @@ CheckpointMetadata Rich() {
   metadata.id = {42};
   metadata.attempt = {.epoch = {3}, .restart = 2};
   metadata.timestamp_ms = 1'700'000'000'123;
-  VertexCheckpoint vertex{.operators = {{OperatorIdFromUid("count"), "count"}}, .parallelism = 2, .max_parallelism = 128, .subtasks = {}};
+  VertexCheckpoint vertex{.operators = {{OperatorIdFromUid("count"), "count",
+                                           OperatorDescription{"Count", "i64", {{"last", "value", "{a:i32}", ""}, {"seen", "map", "map<i64,i32>", "ttl"}}}},
+                                          {OperatorIdFromUid("plain"), "plain"}},
+                            .parallelism = 2, .max_parallelism = 128, .subtasks = {}};
   vertex.subtasks.resize(2);
   vertex.subtasks[0].finished = true;
   OperatorSubtaskState state{.operator_id = OperatorIdFromUid("count"), .keyed = {}, .operator_state = {}};
@@ -54,6 +57,13 @@ TEST(CheckpointMetadataTest, DamagedSectionsWithRightChecksumsNeverCrash) {
     writer.AddSection(2, section);
     static_cast<void>(CheckpointMetadata::Decode(writer.Finish()).ok());
   });
+  testing::Fuzz(*envelope->Section(3), 20'000, [&](const std::string& section) {
+    EnvelopeWriter writer("WEIRMETA", kVersion);
+    writer.AddSection(1, *envelope->Section(1));
+    writer.AddSection(2, *envelope->Section(2));
+    writer.AddSection(3, section);
+    static_cast<void>(CheckpointMetadata::Decode(writer.Finish()).ok());
+  });
 }
 
 TEST(CheckpointMetadataTest, ANewerVersionIsNotGuessedAt) {
@@ -61,7 +71,7 @@ TEST(CheckpointMetadataTest, ANewerVersionIsNotGuessedAt) {
   EXPECT_EQ(CheckpointMetadata::Decode(writer.Finish()).status().code(), StatusCode::kFailedPrecondition);
 }
 
-// What checkpoints of older versions said, they still say: version 1 had no kind, and 2 no schemas of operator states.
+// What checkpoints of older versions said, they still say: version 1 had no kind, 2 no schemas of operator states, and 3 no descriptions.
 TEST(CheckpointMetadataTest, OlderVersionsAreRead) {
   const std::string bytes = Rich().Encode();
   const auto envelope = EnvelopeReader::Open(bytes, "WEIRMETA", kVersion, "test");
@@ -71,6 +81,13 @@ TEST(CheckpointMetadataTest, OlderVersionsAreRead) {
   ASSERT_NE(body.find(schema), std::string::npos);
   body.erase(body.find(schema), schema.size());
   CheckpointMetadata expected = Rich();
+  expected.vertices[0].operators[0].description.reset();
+  EnvelopeWriter third("WEIRMETA", 3);
+  third.AddSection(1, *envelope->Section(1));
+  third.AddSection(2, *envelope->Section(2));
+  const auto decoded_third = CheckpointMetadata::Decode(third.Finish());
+  ASSERT_TRUE(decoded_third.ok()) << decoded_third.status().ToString();
+  EXPECT_EQ(*decoded_third, expected);
   expected.vertices[0].subtasks[1].snapshot.operators[0].operator_state[0].partitions[0].schema.clear();
   for (const uint32_t version : {1u, 2u}) {
     std::string_view head = *envelope->Section(1);
@@ -118,6 +135,7 @@ TEST(CheckpointMetadataTest, NamesThatLeadOutOfASavepointAreCorruption) {
     EnvelopeWriter writer("WEIRMETA", kVersion);
     writer.AddSection(1, *envelope->Section(1));
     writer.AddSection(2, section);
+    writer.AddSection(3, *envelope->Section(3));
     EXPECT_EQ(CheckpointMetadata::Decode(writer.Finish()).status().code(), StatusCode::kCorruption) << bad;
   }
 }

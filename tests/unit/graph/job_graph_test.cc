@@ -16,6 +16,9 @@ JobGraph RichGraph() {
   graph.edges[1].partitioner = PartitionerKind::kForward;
   graph.restart = RestartStrategyConfig{.kind = RestartStrategyConfig::Kind::kFixedDelay, .attempts_max = 7};
   graph.checkpoint.interval_ms = 1'000;
+  graph.vertices[1].chain[0].former_uids = {"old", "older"};
+  graph.vertices[1].chain[0].states[0].options = "ttl";
+  graph.vertices[1].chain[0].states[0].former_names = {"before"};
   return graph;
 }
 

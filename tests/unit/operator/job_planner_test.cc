@@ -129,6 +129,32 @@ TEST(JobPlannerTest, TwoStatesOfOneNameInAFunctionAreAnError) {
   EXPECT_EQ(PlanWith(TwoStatesOfOneName()).message(), "operator \"KeyedProcess\" declares the state \"seen\" twice");
 }
 
+class Renamed final : public KeyedProcessFunction<int64_t, int64_t, int64_t> {
+ public:
+  void ProcessElement(const int64_t&, Context&, Collector<int64_t>&) override {}
+
+ private:
+  ValueState<int64_t> total_{StateName("total").Formerly("sum").Formerly("count"), StateTtlConfig(std::chrono::hours(1))};
+  MapState<int64_t, std::string> names_{"names"};
+};
+
+TEST(JobPlannerTest, FormerNamesAreOfTheOperatorItsStatesAndItsEnumerator) {
+  auto graph = std::make_shared<StreamGraph>();
+  const StatusOr<JobPlan> plan = Plan(graph, [](StreamExecutionEnvironment& env) {
+    env.FromSequence(1, 10).Uid("numbers").FormerUid("sequence")
+        .KeyBy([](const int64_t& n) { return n; })
+        .Process(Renamed()).Uid("totals").FormerUid("sums").FormerUid("counts")
+        .Print().Uid("out").FormerUid("print");
+  });
+  ASSERT_TRUE(plan.ok()) << plan.status().ToString();
+  EXPECT_EQ(plan->graph.vertices[0].chain[0].former_uids, std::vector<std::string>{"sequence/enumerator"});
+  EXPECT_EQ(plan->graph.vertices[1].chain[0].former_uids, std::vector<std::string>{"sequence"});
+  const ChainedOperator& totals = plan->graph.vertices[2].chain[0];
+  EXPECT_EQ(totals.former_uids, (std::vector<std::string>{"sums", "counts"}));
+  EXPECT_EQ(totals.states, (std::vector<StateDeclaration>{{"total", "value", "i64", "ttl", {"sum", "count"}}, {"names", "map", "map<i64,string>"}}));
+  EXPECT_EQ(plan->graph.vertices[2].chain[1].former_uids, std::vector<std::string>{"print"});
+}
+
 TEST(JobPlannerTest, MoreStatesThanARowHoldsAreAnError) {
   EXPECT_TRUE(PlanWith(ManyStates<29>()).ok());
   EXPECT_EQ(PlanWith(ManyStates<30>()).message(), "operator \"KeyedProcess\" declares 31 states, at most 30 are possible");

@@ -276,6 +276,7 @@ void JobHarness::RestoreFrom(const JobHarness& other, bool ended) {
   for (uint32_t index = 0; index < other.plan_.graph.vertices.size(); ++index) {
     const JobVertex& vertex = other.plan_.graph.vertices[index];
     VertexCheckpoint& entry = metadata.vertices.emplace_back();
+    // Without descriptions of states: so it is the tasks that compare them.
     for (const ChainedOperator& op : vertex.chain) entry.operators.push_back({op.id, op.uid});
     entry.parallelism = vertex.parallelism;
     entry.max_parallelism = vertex.max_parallelism;

@@ -217,7 +217,7 @@ std::string RefusalOf(Before before_state, After after_state, const HarnessOptio
 
 TEST_F(StateKindsJobTest, AStateOfAnotherKindIsRefusedByName) {
   EXPECT_NE(RefusalOf(ValueState<int64_t>("seen"), ListState<int64_t>("seen"), Options(1), output_)
-                .find("state \"seen\" of operator \"KeyedProcess\" was saved as a value state, now it is a list state"),
+                .find("state \"seen\" of operator \"KeyedProcess\": it was saved as a value state, now it is a list state"),
             std::string::npos);
   EXPECT_NE(RefusalOf(ListState<int64_t>("seen"), ReducingState<int64_t>("seen", std::plus<>()), Options(1), output_)
                 .find("was saved as a list state, now it is a reducing state"),
@@ -228,10 +228,10 @@ TEST_F(StateKindsJobTest, AStateOfAnotherKindIsRefusedByName) {
 TEST_F(StateKindsJobTest, ATimeToLiveThatComesOrGoesIsRefusedByName) {
   const StateTtlConfig hour(std::chrono::hours(1));
   EXPECT_NE(RefusalOf(ValueState<int64_t>("seen"), ValueState<int64_t>("seen", hour), Options(1), output_)
-                .find("state \"seen\" of operator \"KeyedProcess\" was saved without a time-to-live, now it has one"),
+                .find("state \"seen\" of operator \"KeyedProcess\": it was saved without a time-to-live, now it has one"),
             std::string::npos);
   EXPECT_NE(RefusalOf(ListState<int64_t>("seen", hour), ListState<int64_t>("seen"), Options(1), output_)
-                .find("state \"seen\" of operator \"KeyedProcess\" was saved with a time-to-live, now it has none"),
+                .find("state \"seen\" of operator \"KeyedProcess\": it was saved with a time-to-live, now it has none"),
             std::string::npos);
   const StateTtlConfig day(std::chrono::hours(24));
   EXPECT_EQ(RefusalOf(ListState<int64_t>("seen", hour), ListState<int64_t>("seen", day), Options(1), output_), Status::Ok().ToString());
