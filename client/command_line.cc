@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <sstream>
 
 #include "base/ids.h"
@@ -20,6 +21,8 @@ constexpr char kOverview[] =
     "  weir savepoint JOB-ID /data/savepoints      save its state; the job goes on\n"
     "  weir stop -p /data/savepoints JOB-ID        save its state, then end it in order\n"
     "  weir run -s /data/savepoints/savepoint-... job.so   go on from there, with any parallelism\n"
+    "  weir check new.so --against /data/savepoints/savepoint-...   would another version of the job start from there?\n"
+    "  weir state ls /data/savepoints/savepoint-...   what it holds\n"
     "  weir cancel JOB-ID                          end it; its last checkpoint stays\n";
 
 constexpr char kStopHelp[] =
@@ -34,6 +37,18 @@ constexpr char kSavepointHelp[] =
     "  weir savepoint JOB-ID /data/savepoints      take one\n"
     "  weir run -s /data/savepoints/savepoint-... job.so   start from it\n"
     "  weir savepoint -d /data/savepoints/savepoint-...    delete it\n";
+
+constexpr char kCheckHelp[] =
+    "Says of each state of a savepoint or checkpoint whether a job takes it as it is, after a migration, or not at all, and why. Needs no\n"
+    "cluster. Exit code 0: the job would start from it; 1: it would not.\n\n"
+    "  weir check new.so --against /data/savepoints/savepoint-...\n"
+    "  weir check new.so --against /data/savepoints/savepoint-... -- --input /data/in    with arguments of the job\n";
+
+constexpr char kStateHelp[] =
+    "Shows what a savepoint or checkpoint holds, by the schemas in it: without a cluster and without the job.\n\n"
+    "  weir state ls /data/savepoints/savepoint-...                      operators, states, and how much they hold\n"
+    "  weir state get /data/savepoints/savepoint-... counts total alice  the state of one key\n"
+    "  weir state export /data/savepoints/savepoint-... --operator counts | jq .value\n";
 
 // Flink's long names with one dash, which CLI11 would take for rows of short flags.
 std::string LongName(const std::string& argument) {
@@ -54,12 +69,15 @@ class Parser {
     AddCancel();
     AddStop();
     AddSavepoint();
+    AddCheck();
+    AddState();
     AddBuild();
   }
 
   CommandLine Parse(int argc, const char* const* argv) {
     const int own_count = OwnArgumentCount(argc, argv);
-    line_.run.arguments.assign(argv + own_count, argv + argc);
+    const bool has_mark = own_count < argc && std::string_view(argv[own_count]) == "--" && std::string_view(argv[1]) == "check";
+    line_.run.arguments.assign(argv + own_count + (has_mark ? 1 : 0), argv + argc);
     std::vector<std::string> own;  // Last first: so CLI11 takes a vector.
     for (int i = own_count - 1; i >= 1; --i) own.push_back(LongName(argv[i]));
     try {
@@ -80,7 +98,8 @@ class Parser {
  private:
   static constexpr std::pair<CommandAction, const char*> kNames[] = {
       {CommandAction::kRun, "run"},   {CommandAction::kInfo, "info"},           {CommandAction::kList, "list"},  {CommandAction::kCancel, "cancel"},
-      {CommandAction::kStop, "stop"}, {CommandAction::kSavepoint, "savepoint"}, {CommandAction::kBuild, "build"}};
+      {CommandAction::kStop, "stop"}, {CommandAction::kSavepoint, "savepoint"}, {CommandAction::kCheck, "check"},
+      {CommandAction::kState, "state"}, {CommandAction::kBuild, "build"}};
 
   CommandLine Wrong(const std::string& text) {
     line_.exit_code = 1;
@@ -139,7 +158,7 @@ class Parser {
     action->add_option("-s,--from-savepoint,--fromSavepoint", line_.run.from_savepoint,
                        "Start from a savepoint or checkpoint: its directory or _metadata (default: execution.state-recovery.path)");
     action->add_flag("-n,--allow-non-restored-state,--allowNonRestoredState", line_.run.allow_non_restored_state,
-                     "Leave state behind whose operators the job no longer has");
+                     "Leave state behind that the job no longer has");
     action
         ->add_option("--claim-mode,--claimMode,--restore-mode,--restoreMode", claim_mode_,
                      "no_claim: what the job starts from is never touched; claim: it becomes the job's, which deletes it once its own checkpoints replace it "
@@ -195,6 +214,38 @@ class Parser {
     action->add_option("directory", line_.savepoint.directory, "Directory for the savepoint (default: execution.checkpointing.savepoint-dir)");
   }
 
+  void AddCheck() {
+    CLI::App* const action = AddClusterAction("check", kCheckHelp);
+    action->add_option("--against", line_.run.from_savepoint, "The savepoint or checkpoint: its directory or _metadata (default: execution.state-recovery.path)");
+    action->add_flag("-n,--allow-non-restored-state,--allowNonRestoredState", line_.run.allow_non_restored_state,
+                     "State that the job no longer has may be left behind");
+    action->add_option("-p,--parallelism", line_.run.parallelism, "Parallelism of operators that set none")->check(CLI::Range(1, 32'768));
+    action->add_option("library", line_.run.library, "The job: a shared library made by `weir build`; its arguments follow --")->required();
+  }
+
+  void AddState() {
+    CLI::App* const action = app_.add_subcommand("state", kStateHelp);
+    action->require_subcommand(1);
+    StateOptions& state = line_.state;
+    const auto add = [&](const char* name, const char* description, StateAction what) {
+      CLI::App* const made = action->add_subcommand(name, description);
+      made->add_option("snapshot", state.snapshot, "Directory of a savepoint or checkpoint, or its _metadata")->required();
+      made->callback([this, what] { line_.state_action = what; });
+      return made;
+    };
+    CLI::App* const list = add("ls", "Operators and states, their kinds and schemas, and how much they hold", StateAction::kList);
+    list->add_flag("--key-groups", state.by_key_group, "How much each key group holds, too");
+    list->add_option("-o,--output", output_, "text for people, json for scripts")->check(CLI::IsMember({"text", "json"}));
+    CLI::App* const get = add("get", "The state of one key, as JSON", StateAction::kGet);
+    get->add_option("operator", state.operator_name, "Its uid, or its name or id")->required();
+    get->add_option("state", state.state, "Its name")->required();
+    get->add_option("key", state.key, "Of a string its text, else JSON: 7, {\"city\":\"Bonn\",\"number\":1}")->required();
+    CLI::App* const whole = add("export", "Everything, as one line of JSON each", StateAction::kExport);
+    whole->add_option("--operator", state.operator_name, "Only of this operator: its uid, or its name or id");
+    whole->add_option("--state", state.state, "Only states of this name");
+    whole->add_option("--key-group", state.key_group, "Only of this key group");
+  }
+
   void AddBuild() {
     BuildOptions& build = line_.build;
     CLI::App* const action = app_.add_subcommand("build", "Compiles a job");
@@ -212,6 +263,7 @@ class Parser {
   int OwnArgumentCount(int argc, const char* const* argv) const {
     if (argc < 2) return argc;
     const std::string action_name = argv[1];
+    if (action_name == "check") return static_cast<int>(std::find(argv + 2, argv + argc, std::string_view("--")) - argv);
     if (action_name != "run" && action_name != "info") return argc;
     const CLI::App* const action = app_.get_subcommand(action_name);
     for (int i = 2; i < argc; ++i) {

@@ -9,7 +9,9 @@
 
 namespace weir {
 
-enum class CommandAction : uint8_t { kRun, kInfo, kList, kCancel, kStop, kSavepoint, kBuild };
+enum class CommandAction : uint8_t { kRun, kInfo, kList, kCancel, kStop, kSavepoint, kCheck, kState, kBuild };
+
+enum class StateAction : uint8_t { kList, kGet, kExport };
 
 struct CommandLine {
   // Set: there is nothing to do but to print `text` and end with it (help, version, wrong arguments).
@@ -24,13 +26,15 @@ struct CommandLine {
   OutputFormat output = OutputFormat::kText;
 
   bool local = false;  // kRun: in this process.
-  RunOptions run;      // kRun, kInfo.
+  RunOptions run;      // kRun, kInfo, kCheck.
   std::string target;  // kInfo: a job's id or a library.
   ListOptions list;
   std::string job_id;           // kCancel, kStop, kSavepoint.
   bool with_savepoint = false;  // kCancel.
   SavepointOptions savepoint;   // kCancel, kStop, kSavepoint.
   std::string dispose_path;     // kSavepoint: delete this one instead of taking one; empty = take one.
+  StateAction state_action = StateAction::kList;  // kState.
+  StateOptions state;
   BuildOptions build;
 };
 

@@ -30,6 +30,8 @@ struct PlannedJob;
 int RunJob(const CommandContext& context, const RunOptions& options);
 int RunPlannedJob(const CommandContext& context, const RunOptions& options, const PlannedJob& planned);
 int ShowPlan(const CommandContext& context, const RunOptions& options);
+// Whether the job would start from `from_savepoint`: 0 if so. Needs no cluster.
+int CheckJob(const CommandContext& context, const RunOptions& options);
 
 struct ListOptions {
   bool running = false;
@@ -50,6 +52,19 @@ int TakeSavepoint(const CommandContext& context, const std::string& job_id, cons
 int StopJob(const CommandContext& context, const std::string& job_id, const SavepointOptions& options);
 int CancelWithSavepoint(const CommandContext& context, const std::string& job_id, const SavepointOptions& options);
 int DisposeSavepoint(const CommandContext& context, const std::string& path);
+
+// What a snapshot holds, by its schemas alone: no cluster, no job's code.
+struct StateOptions {
+  std::string snapshot;
+  std::string operator_name;            // Empty = all, of ExportState.
+  std::string state;                    // Empty = all, of ExportState.
+  std::string key;                      // GetState.
+  std::optional<uint32_t> key_group;    // ExportState: only of this one.
+  bool by_key_group = false;            // ListState.
+};
+int ListState(OutputFormat output, const StateOptions& options);
+int GetState(const StateOptions& options);
+int ExportState(const StateOptions& options);
 
 struct BuildOptions {
   std::vector<std::string> sources;

@@ -21,6 +21,7 @@ int Prepare(const weir::CommandLine& line, weir::CommandContext& context) {
   for (const std::string& warning : configuration->warnings()) std::fprintf(stderr, "weir: %s\n", warning.c_str());
   context.output = line.output;
   if (line.action == weir::CommandAction::kRun && line.local) return 0;  // Its own cluster reads all settings.
+  if (line.action == weir::CommandAction::kCheck) return 0;              // Without a cluster.
   const weir::StatusOr<std::string> address = weir::JobManagerAddress(line.jobmanager, *configuration);
   if (!address.ok()) return weir::FailCommand(address.status());
   context.address = *address;
@@ -46,6 +47,15 @@ int RunLocal(weir::CommandContext context, const weir::RunOptions& run) {
   return code;
 }
 
+int ShowState(const weir::CommandLine& line) {
+  switch (line.state_action) {
+    case weir::StateAction::kList: return weir::ListState(line.output, line.state);
+    case weir::StateAction::kGet: return weir::GetState(line.state);
+    case weir::StateAction::kExport: return weir::ExportState(line.state);
+  }
+  return 1;
+}
+
 // A job id names a job; anything else is a file.
 int Info(const weir::CommandContext& context, const weir::CommandLine& line) {
   if (weir::JobId::FromHex(line.target).ok()) return weir::ShowJob(context, line.target);
@@ -67,6 +77,7 @@ int main(int argc, char** argv) {
   if (const weir::Status status = weir::InitLog(log); !status.ok()) return weir::FailCommand(status);
 
   if (line.action == weir::CommandAction::kBuild) return weir::BuildJob(line.build);
+  if (line.action == weir::CommandAction::kState) return ShowState(line);
   weir::CommandContext context;
   if (Prepare(line, context) != 0) return 1;
   switch (line.action) {
@@ -78,6 +89,8 @@ int main(int argc, char** argv) {
     case weir::CommandAction::kStop: return weir::StopJob(context, line.job_id, line.savepoint);
     case weir::CommandAction::kSavepoint:
       return line.dispose_path.empty() ? weir::TakeSavepoint(context, line.job_id, line.savepoint) : weir::DisposeSavepoint(context, line.dispose_path);
+    case weir::CommandAction::kCheck: return weir::CheckJob(context, line.run);
+    case weir::CommandAction::kState:
     case weir::CommandAction::kBuild: break;
   }
   return 1;

@@ -1,6 +1,7 @@
 #include "state/checkpoint/delta_merge.h"
 
 #include <algorithm>
+#include <span>
 #include <tuple>
 #include <unordered_map>
 
@@ -29,13 +30,13 @@ bool Covers(const SnapshotRecord& range, const Unit& unit) {
 // One key group of all snapshots.
 struct MergedGroup {
   KeyGroupRecords content;
-  std::vector<const SnapshotRecord*> ranges;                         // Oldest first.
+  std::vector<const SnapshotRecord*> ranges;                         // But those of one whole key; oldest first.
+  std::unordered_map<Unit, const SnapshotRecord*, UnitHash> cleared; // By state and key: the newest range over all of its units.
   std::unordered_map<Unit, const SnapshotRecord*, UnitHash> newest;  // Newer than every range that would cover it.
 
-  Status Read(const std::vector<SnapshotReader>& snapshots, uint32_t key_group) {
+  Status Read(std::span<const SnapshotReader> snapshots, uint32_t key_group) {
     for (const SnapshotReader& snapshot : snapshots) RETURN_IF_ERROR(snapshot.ReadKeyGroup(key_group, content));
     newest.reserve(content.records.size());
-    std::unordered_map<Unit, const SnapshotRecord*, UnitHash> cleared;  // By state and key: the newest range over all of its units.
     for (const SnapshotRecord& record : content.records) {
       if (record.kind != SnapshotRecordKind::kRangeTombstone) {
         newest.insert_or_assign(Unit{record.state_index, record.key, record.name_space}, &record);
@@ -52,10 +53,24 @@ struct MergedGroup {
       const auto found = cleared.find(Unit{entry.first.state_index, entry.first.key, {}});
       return found != cleared.end() && entry.second < found->second;
     });
-    for (const auto& [unit, range] : cleared) ranges.push_back(range);
     return Status::Ok();
   }
+
+  // Whether a record of an older snapshot counts no more.
+  bool Hides(const SnapshotRecord& older) const {
+    const Unit unit{older.state_index, older.key, older.name_space};
+    if (newest.contains(unit) || cleared.contains(Unit{older.state_index, older.key, {}})) return true;
+    return std::any_of(ranges.begin(), ranges.end(), [&unit](const SnapshotRecord* range) { return Covers(*range, unit); });
+  }
 };
+
+Status CheckHeaders(const std::vector<SnapshotReader>& snapshots) {
+  CHECK(!snapshots.empty());
+  for (const SnapshotReader& snapshot : snapshots) {
+    if (!(snapshot.header() == snapshots.front().header())) return Corruption("snapshots that are to be merged have different headers");
+  }
+  return Status::Ok();
+}
 
 Status Write(uint32_t key_group, const std::vector<const SnapshotRecord*>& records, const SnapshotBlockConsumer& consume) {
   BlockBuilder builder;
@@ -70,11 +85,8 @@ Status Write(uint32_t key_group, const std::vector<const SnapshotRecord*>& recor
 // Calls `choose` for each key group, which yields the records to write.
 Status MergeGroups(const std::vector<SnapshotReader>& snapshots, const SnapshotBlockConsumer& consume,
                    std::vector<const SnapshotRecord*> (*choose)(MergedGroup&)) {
-  CHECK(!snapshots.empty());
+  RETURN_IF_ERROR(CheckHeaders(snapshots));
   const SnapshotHeader& header = snapshots.front().header();
-  for (const SnapshotReader& snapshot : snapshots) {
-    if (!(snapshot.header() == header)) return Corruption("snapshots that are to be merged have different headers");
-  }
   for (uint32_t key_group = header.key_groups.start; key_group <= header.key_groups.end; ++key_group) {
     MergedGroup group;
     RETURN_IF_ERROR(group.Read(snapshots, key_group));
@@ -85,7 +97,8 @@ Status MergeGroups(const std::vector<SnapshotReader>& snapshots, const SnapshotB
 
 std::vector<const SnapshotRecord*> RangesAndNewest(MergedGroup& group) {
   std::vector<const SnapshotRecord*> records = std::move(group.ranges);
-  records.reserve(records.size() + group.newest.size());
+  records.reserve(records.size() + group.cleared.size() + group.newest.size());
+  for (const auto& [unit, record] : group.cleared) records.push_back(record);
   for (const auto& [unit, record] : group.newest) records.push_back(record);
   return records;
 }
@@ -107,6 +120,27 @@ Status MergeDeltas(const std::vector<SnapshotReader>& deltas, const SnapshotBloc
 
 Status MergeIntoBase(const std::vector<SnapshotReader>& base_and_deltas, const SnapshotBlockConsumer& consume) {
   return MergeGroups(base_and_deltas, consume, &SortedValues);
+}
+
+Status ForEachUnit(const std::vector<SnapshotReader>& base_and_deltas, KeyGroupRange key_groups, const UnitVisitor& visit) {
+  RETURN_IF_ERROR(CheckHeaders(base_and_deltas));
+  const SnapshotReader& base = base_and_deltas.front();
+  const KeyGroupRange held = base.header().key_groups;
+  const uint32_t end = std::min(key_groups.end, held.end);
+  for (uint32_t key_group = std::max(key_groups.start, held.start); key_group <= end; ++key_group) {
+    MergedGroup deltas;
+    RETURN_IF_ERROR(deltas.Read(std::span(base_and_deltas).subspan(1), key_group));
+    SnapshotReader::Cursor cursor = base.Records({key_group, key_group});
+    while (cursor.Next()) {
+      const SnapshotRecord& record = cursor.record();
+      if (record.kind == SnapshotRecordKind::kValue && !deltas.Hides(record)) RETURN_IF_ERROR(visit(key_group, record));
+    }
+    RETURN_IF_ERROR(cursor.status());
+    for (const auto& [unit, record] : deltas.newest) {
+      if (record->kind == SnapshotRecordKind::kValue) RETURN_IF_ERROR(visit(key_group, *record));
+    }
+  }
+  return Status::Ok();
 }
 
 }  // namespace weir

@@ -21,4 +21,10 @@ Status MergeDeltas(const std::vector<SnapshotReader>& deltas, const SnapshotBloc
 // A base and all deltas since it, as a new base: the values that are left, by key, state and namespace.
 Status MergeIntoBase(const std::vector<SnapshotReader>& base_and_deltas, const SnapshotBlockConsumer& consume);
 
+// What they come to: each unit that is left, with its newest value, key group by key group; within one in no order. Ends with the
+// first error of `visit`; the record is valid only during its call. Memory: one block of the base, which holds each unit once, and the
+// deltas of one key group. Errors as above.
+using UnitVisitor = std::function<Status(uint32_t key_group, const SnapshotRecord& record)>;
+Status ForEachUnit(const std::vector<SnapshotReader>& base_and_deltas, KeyGroupRange key_groups, const UnitVisitor& visit);
+
 }  // namespace weir

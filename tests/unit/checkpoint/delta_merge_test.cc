@@ -99,6 +99,18 @@ class DeltaMergeTest : public ::testing::Test {
     return state;
   }
 
+  // What ForEachUnit yields; a unit that comes twice fails the test.
+  static State Units(const std::vector<SnapshotReader>& base_and_deltas, KeyGroupRange key_groups) {
+    State state;
+    const Status status = ForEachUnit(base_and_deltas, key_groups, [&](uint32_t key_group, const SnapshotRecord& record) {
+      const Unit unit{key_group, record.state_index, std::string(record.key), std::string(record.name_space)};
+      EXPECT_TRUE(state.emplace(unit, record.value).second);
+      return Status::Ok();
+    });
+    EXPECT_TRUE(status.ok()) << status.ToString();
+    return state;
+  }
+
   // Keys belong to one group each; all kinds, several records of one unit in one delta.
   static std::vector<Written> RandomRecords(std::mt19937& random, bool of_base) {
     std::vector<Written> records;
@@ -156,14 +168,39 @@ TEST_F(DeltaMergeTest, BothMergesDoWhatTheirPartsDoUnderRandomRecords) {
     }
     std::vector<const SnapshotReader*> files;
     for (const SnapshotReader& file : all) files.push_back(&file);
-    const State expected = Applied(files);
+    State expected = Applied(files);
 
     const SnapshotReader merged = Merged(deltas);
     ASSERT_EQ(Applied({&all.front(), &merged}), expected) << "seed " << seed + round;
     const SnapshotReader base = NewBase(all);
     ASSERT_EQ(Applied({&base}), expected) << "seed " << seed + round;
     ASSERT_EQ(base.record_count(), expected.size()) << "values only, each once; seed " << seed + round;
+
+    std::vector<SnapshotReader> of_units;
+    std::vector<SnapshotReader> bare;
+    bare.push_back(std::move(all.front()));
+    of_units.push_back(NewBase(bare));
+    for (SnapshotReader& delta : deltas) of_units.push_back(std::move(delta));
+    ASSERT_EQ(Units(of_units, kGroups), expected) << "seed " << seed + round;
+    std::erase_if(expected, [](const auto& entry) { return std::get<0>(entry.first) != 4; });
+    ASSERT_EQ(Units(of_units, {4, 4}), expected) << "seed " << seed + round;
   }
+}
+
+TEST_F(DeltaMergeTest, UnitsEndWithTheFirstError) {
+  std::vector<SnapshotReader> files;
+  files.push_back(Delta({{3, kValue, "a", "", "1"}, {4, kValue, "b", "", "1"}}));
+  files.push_back(Delta({{4, kValue, "c", "", "2"}}));
+  int seen = 0;
+  const auto refuse = [&](uint32_t, const SnapshotRecord&) { return ++seen, ResourceExhausted("enough"); };
+  EXPECT_EQ(ForEachUnit(files, kGroups, refuse).code(), StatusCode::kResourceExhausted);
+  EXPECT_EQ(seen, 1);
+  const auto take = [](uint32_t, const SnapshotRecord&) { return Status::Ok(); };
+  files_.SetFaultHook([](FileOperation, const std::string& path) { return path == "/file-1" ? FileFault::kFail : FileFault::kNone; });
+  EXPECT_EQ(ForEachUnit(files, kGroups, take).code(), StatusCode::kUnavailable);
+  files_.SetFaultHook({});
+  files.push_back(FileOf({}, "i64"));
+  EXPECT_EQ(ForEachUnit(files, kGroups, take).code(), StatusCode::kCorruption);
 }
 
 TEST_F(DeltaMergeTest, ANewBaseDoesNotDependOnWhatItWasMadeOf) {

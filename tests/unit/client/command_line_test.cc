@@ -30,6 +30,51 @@ TEST(CommandLineTest, NothingIsAskedForAndHelpIs) {
   EXPECT_THAT(Refused({"fly"}), ::testing::HasSubstr("Use the help option"));
 }
 
+TEST(CommandLineTest, CheckTakesALibraryAndASnapshotInAnyOrder) {
+  for (const std::vector<const char*>& arguments : std::vector<std::vector<const char*>>{
+           {"check", "new.so", "--against", "/sp", "-o", "json", "-p", "4", "--", "--input", "--", "-x"},
+           {"check", "-o", "json", "-p4", "--against=/sp", "new.so", "--", "--input", "--", "-x"}}) {
+    const CommandLine line = Parse(arguments);
+    ASSERT_FALSE(line.exit_code.has_value()) << line.text;
+    EXPECT_EQ(line.action, CommandAction::kCheck);
+    EXPECT_EQ(line.run.library, "new.so");
+    EXPECT_EQ(line.run.from_savepoint, "/sp");
+    EXPECT_EQ(line.run.parallelism, 4u);
+    EXPECT_EQ(line.output, OutputFormat::kJson);
+    EXPECT_THAT(line.run.arguments, ::testing::ElementsAre("--input", "--", "-x"));
+  }
+  EXPECT_TRUE(Parse({"check", "-n", "new.so", "--against", "/sp"}).run.allow_non_restored_state);
+  EXPECT_THAT(Refused({"check", "--against", "/sp"}), ::testing::HasSubstr("library"));
+  EXPECT_THAT(Refused({"check", "new.so", "--input", "/data"}), ::testing::HasSubstr("--input"));
+}
+
+TEST(CommandLineTest, StateShowsGetsAndExports) {
+  const CommandLine list = Parse({"state", "ls", "/sp", "--key-groups", "-o", "json"});
+  ASSERT_FALSE(list.exit_code.has_value()) << list.text;
+  EXPECT_EQ(list.action, CommandAction::kState);
+  EXPECT_EQ(list.state_action, StateAction::kList);
+  EXPECT_EQ(list.state.snapshot, "/sp");
+  EXPECT_TRUE(list.state.by_key_group);
+  EXPECT_EQ(list.output, OutputFormat::kJson);
+  const CommandLine get = Parse({"state", "get", "/sp", "counts", "total", "alice"});
+  ASSERT_FALSE(get.exit_code.has_value()) << get.text;
+  EXPECT_EQ(get.state_action, StateAction::kGet);
+  EXPECT_EQ(get.state.operator_name, "counts");
+  EXPECT_EQ(get.state.state, "total");
+  EXPECT_EQ(get.state.key, "alice");
+  EXPECT_EQ(Parse({"state", "get", "/sp", "counts", "total", "-7"}).state.key, "-7");
+  const CommandLine whole = Parse({"state", "export", "/sp", "--operator", "counts", "--state", "total", "--key-group", "3"});
+  ASSERT_FALSE(whole.exit_code.has_value()) << whole.text;
+  EXPECT_EQ(whole.state_action, StateAction::kExport);
+  EXPECT_EQ(whole.state.operator_name, "counts");
+  EXPECT_EQ(whole.state.state, "total");
+  EXPECT_EQ(whole.state.key_group, 3u);
+  EXPECT_THAT(Refused({"state"}), ::testing::HasSubstr("subcommand"));
+  EXPECT_THAT(Refused({"state", "ls"}), ::testing::HasSubstr("snapshot"));
+  EXPECT_THAT(Refused({"state", "get", "/sp", "counts"}), ::testing::HasSubstr("state"));
+  EXPECT_THAT(Refused({"state", "export", "/sp", "--key-group", "x"}), ::testing::HasSubstr("key-group"));
+}
+
 TEST(CommandLineTest, SavepointTakesAJobAndPerhapsADirectory) {
   const CommandLine bare = Parse({"savepoint", kJob});
   ASSERT_FALSE(bare.exit_code.has_value()) << bare.text;
