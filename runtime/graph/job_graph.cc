@@ -211,6 +211,7 @@ std::string JobGraph::Encode() const {
 
 StatusOr<JobGraph> JobGraph::Decode(std::string_view bytes) {
   ASSIGN_OR_RETURN(const EnvelopeReader envelope, EnvelopeReader::Open(bytes, kMagic, kVersion, "job graph"));
+  if (envelope.version() != kVersion) return FailedPrecondition("job graph has an old version, version=" + std::to_string(envelope.version()));
   JobGraph graph;
   ASSIGN_OR_RETURN(const std::string_view vertex_bytes, envelope.Section(kVerticesSection));
   RETURN_IF_ERROR(DecodeVertices(vertex_bytes, graph.vertices));
