@@ -1,5 +1,12 @@
 #include <weir/state/operator_state.h>
 
+#include <optional>
+
+#include "base/status_macros.h"
+#include "state/schema/schema_change.h"
+#include "state/schema/schema_text.h"
+#include "state/schema/value_migration.h"
+
 namespace weir {
 namespace {
 
@@ -10,6 +17,36 @@ const char* ModeName(OperatorStateSink::Mode mode) {
     case OperatorStateSink::Mode::kBroadcast: return "a broadcast state";
   }
   return "of unknown kind";
+}
+
+// An item of a broadcast map is one of its entries.
+void MakeItem(Schema& schema) {
+  if (schema.kind == Schema::Kind::kMap) schema.kind = Schema::Kind::kTuple;
+}
+
+// From items of the saved schema; nothing where they have the same bytes.
+StatusOr<std::optional<ValueMigration>> MigrationOf(const std::string& saved, const internal::OperatorStateEntry& entry, bool broadcast) {
+  const std::string schema = entry.SchemaText();
+  if (saved.empty() || saved == schema) return std::optional<ValueMigration>();
+  ASSIGN_OR_RETURN(Schema from, ParseSchema(saved));
+  ASSIGN_OR_RETURN(Schema to, ParseSchema(schema));
+  const SchemaChange change = CompareSchemas(from, to);
+  if (change.verdict == SchemaVerdict::kIncompatible) return FailedPrecondition(change.Reason());
+  if (change.verdict == SchemaVerdict::kAsIs) return std::optional<ValueMigration>();
+  entry.Complete(to);
+  if (broadcast) {
+    MakeItem(from);
+    MakeItem(to);
+  }
+  ASSIGN_OR_RETURN(ValueMigration migration, ValueMigration::Make(from, to));
+  return std::optional<ValueMigration>(std::move(migration));
+}
+
+bool RestoreItem(std::string_view item, const std::optional<ValueMigration>& migration, internal::OperatorStateEntry& entry) {
+  if (!migration.has_value()) return entry.Restore(item);
+  ByteReader in(item);
+  ByteWriter migrated;
+  return migration->Apply(in, migrated) && in.AtEnd() && entry.Restore(migrated.view());
 }
 
 }  // namespace
@@ -37,12 +74,14 @@ OperatorStateStore::State& OperatorStateStore::StateFor(const std::string& name,
 }
 
 void OperatorStateStore::Bind(const std::string& name, State& state, std::shared_ptr<internal::OperatorStateEntry> entry) {
-  const std::string schema = entry->Schema();
-  if (!state.schema.empty() && state.schema != schema) {
-    throw std::runtime_error("operator state \"" + name + "\" cannot be restored: the snapshot holds " + state.schema + ", the job asks for " + schema);
+  const std::string schema = entry->SchemaText();
+  const StatusOr<std::optional<ValueMigration>> migration = MigrationOf(state.schema, *entry, state.mode == Mode::kBroadcast);
+  if (!migration.ok()) {
+    throw std::runtime_error("operator state \"" + name + "\" cannot be restored: the snapshot holds " + state.schema + ", the job asks for " + schema + ": " +
+                             migration.status().message());
   }
   for (const std::string& item : state.items) {
-    if (!entry->Restore(item)) throw std::runtime_error("operator state \"" + name + "\" cannot be restored: an item does not decode as " + schema);
+    if (!RestoreItem(item, *migration, *entry)) throw std::runtime_error("operator state \"" + name + "\" cannot be restored: an item does not decode as " + schema);
   }
   state.items = {};
   state.schema = schema;

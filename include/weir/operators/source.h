@@ -10,6 +10,7 @@
 
 #include <weir/engine/operator.h>
 #include <weir/source.h>
+#include <weir/state/operator_state.h>
 
 namespace weir::internal {
 
@@ -34,6 +35,14 @@ std::vector<SplitT> DecodeSplits(const std::vector<std::string>& items) {
   return splits;
 }
 
+// Those of the restored checkpoint, migrated where their schema has changed.
+template <class SplitT>
+std::vector<SplitT> RestoredSplits(OperatorContext& context) {
+  OperatorStateStore restored(context.restored_operator_state());
+  restored.GetListState<SplitT>(kSplitsState);
+  return std::move(restored.Find<OperatorList<SplitT>>(kSplitsState)->items);
+}
+
 template <class SplitT>
 void SaveSplits(const std::vector<SplitT>& splits, OperatorStateSink& state) {
   state.Declare(kSplitsState, OperatorStateSink::Mode::kEvenSplit, SchemaOf<SplitT>());
@@ -48,7 +57,7 @@ class EnumeratorOperator final : public Operator {
   void Open(OperatorContext& context) override {
     distributor_ = context.distributor;
     std::optional<std::vector<SplitT>> restored;
-    if (context.restored()) restored = DecodeSplits<SplitT>(context.RestoredItems(kSplitsState));
+    if (context.restored()) restored = RestoredSplits<SplitT>(context);
     enumerator_ = source_->CreateEnumerator(readers_, std::move(restored));
   }
   void ProcessBatch(RecordBatch&) override {}
@@ -86,7 +95,7 @@ class SourceReaderOperator final : public Operator {
     request_work_ = context.request_work;
     wake_on_readable_ = context.wake_on_readable;
     reader_ = source_->CreateReader(context.runtime);
-    for (SplitT& split : DecodeSplits<SplitT>(context.RestoredItems(kSplitsState))) {
+    for (SplitT& split : RestoredSplits<SplitT>(context)) {
       reader_->AddSplit(std::move(split));
       has_split_ = true;
     }

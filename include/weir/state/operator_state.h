@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include <weir/core/schema.h>
 #include <weir/core/serde.h>
 #include <weir/core/type_info.h>
 #include <weir/engine/operator.h>
@@ -33,7 +34,8 @@ namespace internal {
 class OperatorStateEntry {
  public:
   virtual ~OperatorStateEntry() = default;
-  virtual std::string Schema() const = 0;
+  virtual std::string SchemaText() const = 0;
+  virtual void Complete(Schema& schema) const = 0;  // CompleteSchema of that.
   virtual void Save(std::string_view name, OperatorStateSink& sink) const = 0;
   // Of one restored item. False when it does not decode.
   virtual bool Restore(std::string_view item) = 0;
@@ -41,7 +43,8 @@ class OperatorStateEntry {
 
 template <class T>
 struct OperatorList final : OperatorStateEntry {
-  std::string Schema() const override { return SchemaOf<T>(); }
+  std::string SchemaText() const override { return SchemaOf<T>(); }
+  void Complete(Schema& schema) const override { CompleteSchema<T>(schema); }
   void Save(std::string_view name, OperatorStateSink& sink) const override {
     ByteWriter encoded;
     for (const T& item : items) {
@@ -62,7 +65,8 @@ struct OperatorList final : OperatorStateEntry {
 
 template <class K, class V>
 struct BroadcastMap final : OperatorStateEntry {
-  std::string Schema() const override { return SchemaOf<std::map<K, V>>(); }
+  std::string SchemaText() const override { return SchemaOf<std::map<K, V>>(); }
+  void Complete(Schema& schema) const override { CompleteSchema<std::map<K, V>>(schema); }
   void Save(std::string_view name, OperatorStateSink& sink) const override {
     ByteWriter encoded;
     for (const auto& [key, value] : entries) {
@@ -200,7 +204,7 @@ class OperatorStateStore {
     return entry;
   }
   State& StateFor(const std::string& name, Mode mode);
-  // Decodes what was restored into it.
+  // Decodes what was restored into it, after a migration where its schema has changed.
   void Bind(const std::string& name, State& state, std::shared_ptr<internal::OperatorStateEntry> entry);
   [[noreturn]] static void ThrowOtherType(const std::string& name, const State& state);
   std::vector<std::string> NamesOf(bool broadcast) const;

@@ -66,8 +66,41 @@ TEST(OperatorStateTest, AnotherKindOrTypeIsRefusedByName) {
     restored.GetListState<std::string>("numbers");
     FAIL() << "restored as another type";
   } catch (const std::runtime_error& error) {
-    EXPECT_STREQ(error.what(), "operator state \"numbers\" cannot be restored: the snapshot holds i64, the job asks for string");
+    EXPECT_STREQ(error.what(), "operator state \"numbers\" cannot be restored: the snapshot holds i64, the job asks for string: the value was i64, now it is string");
   }
+}
+
+struct OldOffset {
+  int32_t next;
+  std::string file;
+};
+struct Offset {
+  std::string file;
+  int64_t next;
+  std::string host = "any";
+  bool operator==(const Offset&) const = default;
+};
+
+TEST(OperatorStateTest, ItemsWhoseSchemaHasChangedAreMigrated) {
+  OperatorStateStore store;
+  store.GetListState<OldOffset>("list").AddAll(std::vector<OldOffset>{{1, "a"}, {-2, "b"}});
+  store.GetUnionListState<uint8_t>("union").Update({255, 0});
+  store.GetBroadcastState(MapStateDescriptor<std::string, OldOffset>("map")).Put("x", {3, "c"});
+  OperatorStateStore restored(Save(store));
+  EXPECT_EQ(restored.GetListState<Offset>("list").Get(), (std::vector<Offset>{{"a", 1, "any"}, {"b", -2, "any"}}));
+  EXPECT_EQ(restored.GetUnionListState<int32_t>("union").Get(), (std::vector<int32_t>{255, 0}));
+  const MapStateDescriptor<std::string, Offset> map("map");
+  EXPECT_EQ(restored.GetBroadcastState(map).Entries(), (std::map<std::string, Offset>{{"x", {"c", 3, "any"}}}));
+  // Saved again they have the new schema.
+  OperatorStateStore again(Save(restored));
+  EXPECT_EQ(again.GetBroadcastState(map).Get("x")->next, 3);
+}
+
+TEST(OperatorStateTest, ABroadcastMapKeepsItsKeys) {
+  OperatorStateStore store;
+  store.GetBroadcastState(MapStateDescriptor<int32_t, int32_t>("map")).Put(1, 2);
+  OperatorStateStore restored(Save(store));
+  EXPECT_THROW((restored.GetBroadcastState(MapStateDescriptor<int64_t, int32_t>("map"))), std::runtime_error);
 }
 
 TEST(OperatorStateTest, ADamagedItemIsRefused) {
