@@ -267,6 +267,8 @@ StatusOr<Figure> Bench::Measure(const Workload& workload) {
       return MeasureCheckpointOverhead(workload);
     case WorkloadKind::kRecovery:
       return MeasureRecovery(workload);
+    case WorkloadKind::kStateAccess:
+      return MeasureStateAccess(workload);
     case WorkloadKind::kSoak:
       return MeasureSoak(workload);
   }

@@ -106,12 +106,15 @@ class Bench final {
   RunSize SizeBehindFill(const Workload& workload, double rate, double seconds) const;
 
  private:
+  static constexpr uint64_t kAccesses = 8'000'000;  // Of a round of state-access.
+
   StatusOr<Figure> MeasureThroughput(const Workload& workload);
   StatusOr<Figure> MeasureChain(const Workload& workload);
   StatusOr<Figure> MeasureLatency(const Workload& workload);
   StatusOr<Figure> MeasureCheckpoint(const Workload& workload);
   StatusOr<Figure> MeasureCheckpointOverhead(const Workload& workload);
   StatusOr<Figure> MeasureRecovery(const Workload& workload);
+  StatusOr<Figure> MeasureStateAccess(const Workload& workload);
   StatusOr<Figure> MeasureSoak(const Workload& workload);
   // What a run of the peer needs; a fresh cluster for each workload, so that its compiler sees one job only.
   struct PeerRuns {

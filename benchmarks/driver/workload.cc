@@ -27,6 +27,15 @@ Workload TwoStage(uint32_t parallelism) {
           .about = "running count per key, sent on, then a sum per group of keys; parallelism " + std::to_string(parallelism)};
 }
 
+Workload StateAccess(const std::string& kind, const std::string& keys) {
+  return {.name = "state-access",
+          .kind = WorkloadKind::kStateAccess,
+          .loop_arguments = {kind, "--keys", keys},
+          .parallelism = 1,
+          .smoke_events = 100'000,
+          .about = "keyed state in a bare loop: " + kind + ", " + keys + " keys"};
+}
+
 std::vector<Workload> Make() {
   std::vector<Workload> workloads;
   workloads.push_back(WordCount("wc-1k-tcp", "1000", "keyed count, 1 thousand keys, two workers"));
@@ -101,6 +110,8 @@ std::vector<Workload> Make() {
                        .parallelism = 1,
                        .one_worker = true,
                        .about = "five maps over records of 32 bytes, ns per record and map"});
+  for (const char* const keys : {"1000", "1000000", "10000000"}) workloads.push_back(StateAccess("value", keys));
+  for (const char* const kind : {"list", "map-put", "map-get"}) workloads.push_back(StateAccess(kind, "200000"));
   Workload soak = WordCount("soak", "1000000", "half an hour at full speed, a kill -9 of a worker every minute: the result, and whether anything grows");
   soak.kind = WorkloadKind::kSoak;
   soak.on_request = true;

@@ -14,6 +14,7 @@ enum class WorkloadKind : uint8_t {
   kCheckpoint,          // Duration, stops and dips of checkpoints of large state.
   kCheckpointOverhead,  // Throughput with checkpoints against without.
   kRecovery,            // kill -9 of a worker.
+  kStateAccess,         // Keyed state in a bare loop, without a cluster.
   kSoak,                // A long run with many of them.
 };
 
