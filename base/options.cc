@@ -195,6 +195,14 @@ constinit const ConfigOption<MemorySize> kExecutionCheckpointingDataInlineThresh
     .older_keys = {"state.storage.fs.memory-threshold", "state.backend.fs.memory-threshold"},
     .kind = OptionKind::kMemorySize, .default_text = "20kb", .min = 0, .max = 1048576,
     .description = "State smaller than this travels in the checkpoint's metadata, not in a file."}};
+constinit const ConfigOption<CheckpointStorageType> kExecutionCheckpointingStorage{{
+    .key = "execution.checkpointing.storage", .older_keys = {"state.checkpoint-storage"}, .kind = OptionKind::kEnum, .default_text = "filesystem",
+    .names = {{{"filesystem", 0}, {"jobmanager", 1}}},
+    .description = "filesystem: state goes into files below execution.checkpointing.dir. jobmanager: all of it travels in the metadata, which the "
+                   "JobManager writes there; for small state only, and never incremental."}};
+constinit const ConfigOption<MemorySize> kExecutionCheckpointingJobManagerStorageSizeMax{{
+    .key = "execution.checkpointing.jobmanager-storage-size-max", .kind = OptionKind::kMemorySize, .default_text = "5mb", .min = 1, .max = 8388608,
+    .description = "With storage jobmanager: the most that one operator may keep in one subtask; a checkpoint with more fails."}};
 constinit const ConfigOption<bool> kExecutionCheckpointingIncremental{{
     .key = "execution.checkpointing.incremental", .older_keys = {"state.backend.incremental"},
     .kind = OptionKind::kBool, .default_text = "true",
@@ -327,6 +335,7 @@ constexpr const OptionInfo* kAll[] = {
     &kExecutionCheckpointingTimeout.info, &kExecutionCheckpointingMinPause.info,
     &kExecutionCheckpointingTolerableFailedCheckpoints.info, &kExecutionCheckpointingNumRetained.info,
     &kExecutionCheckpointingDir.info, &kExecutionCheckpointingSavepointDir.info, &kExecutionCheckpointingDataInlineThreshold.info,
+    &kExecutionCheckpointingStorage.info, &kExecutionCheckpointingJobManagerStorageSizeMax.info,
     &kExecutionCheckpointingIncremental.info, &kStateBackendIncrementalDeltaSizeMax.info, &kExecutionStateRecoveryPath.info,
     &kExecutionStateRecoveryIgnoreUnclaimedState.info, &kExecutionStateRecoveryClaimMode.info, &kRestartStrategyType.info,
     &kRestartStrategyFixedDelayAttempts.info, &kRestartStrategyFixedDelayDelay.info,

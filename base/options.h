@@ -17,6 +17,7 @@ namespace weir {
 enum class SlotThreading : uint8_t { kSlot, kTask };
 enum class StateBackendType : uint8_t { kHashMap, kRocksDb };
 enum class ClaimMode : uint8_t { kNoClaim, kClaim };
+enum class CheckpointStorageType : uint8_t { kFileSystem, kJobManager };
 enum class RestartStrategyType : uint8_t { kNone, kFixedDelay, kExponentialDelay };
 
 namespace options {
@@ -86,6 +87,8 @@ extern const ConfigOption<int64_t> kExecutionCheckpointingNumRetained;
 extern const ConfigOption<std::string> kExecutionCheckpointingDir;
 extern const ConfigOption<std::optional<std::string>> kExecutionCheckpointingSavepointDir;
 extern const ConfigOption<MemorySize> kExecutionCheckpointingDataInlineThreshold;
+extern const ConfigOption<CheckpointStorageType> kExecutionCheckpointingStorage;
+extern const ConfigOption<MemorySize> kExecutionCheckpointingJobManagerStorageSizeMax;
 extern const ConfigOption<bool> kExecutionCheckpointingIncremental;
 extern const ConfigOption<MemorySize> kStateBackendIncrementalDeltaSizeMax;
 extern const ConfigOption<std::optional<std::string>> kExecutionStateRecoveryPath;

@@ -57,11 +57,15 @@ StatusOr<proto::WorkerSettings> ResolveWorkerSettings(const Configuration& own, 
   settings.set_buffer_timeout_ms(merged.Get(options::kExecutionBufferTimeoutInterval).count());
   settings.set_auto_watermark_interval_ms(merged.Get(options::kPipelineAutoWatermarkInterval).count());
   settings.set_thread_per_task(merged.Get(options::kTaskManagerSlotThreading) == SlotThreading::kTask);
-  settings.set_inline_state_bytes_max(static_cast<uint64_t>(merged.Get(options::kExecutionCheckpointingDataInlineThreshold).bytes));
+  const bool in_metadata = merged.Get(options::kExecutionCheckpointingStorage) == CheckpointStorageType::kJobManager;
+  settings.set_state_in_metadata(in_metadata);
+  settings.set_inline_state_bytes_max(static_cast<uint64_t>(
+      merged.Get(in_metadata ? options::kExecutionCheckpointingJobManagerStorageSizeMax : options::kExecutionCheckpointingDataInlineThreshold).bytes));
   settings.set_cancellation_timeout_ms(own.Get(options::kTaskCancellationTimeout).count());
   settings.set_heartbeat_timeout_ms(own.Get(options::kHeartbeatTimeout).count());
   settings.set_log_level(static_cast<uint32_t>(merged.Get(options::kEnvLogLevel)));
-  settings.set_incremental_checkpoints(merged.Get(options::kExecutionCheckpointingIncremental));
+  // Deltas would only add up in the metadata.
+  settings.set_incremental_checkpoints(!in_metadata && merged.Get(options::kExecutionCheckpointingIncremental));
   settings.set_delta_bytes_max(static_cast<uint64_t>(merged.Get(options::kStateBackendIncrementalDeltaSizeMax).bytes));
   if (merged.Get(options::kStateBackendType) == StateBackendType::kRocksDb) RETURN_IF_ERROR(SetRocksDb(own, merged, *settings.mutable_rocksdb()));
   settings.set_watchdog_interval_ms(merged.Get(options::kTaskWatchdogInterval).count());

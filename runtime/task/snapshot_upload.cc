@@ -57,8 +57,15 @@ void SnapshotUpload::Enqueue(ThreadPool::Closure work) {
 
 SnapshotFileWriter::Options SnapshotUpload::NextFile(uint32_t operator_index) {
   name_.operator_index = operator_index;
-  SnapshotFileWriter::Options options{storage_.layout.StateFilePath(name_), storage_.inline_size_bytes_max};
+  SnapshotFileWriter::Options options{storage_.layout.StateFilePath(name_), storage_.placement};
   ++name_.sequence;
+  return options;
+}
+
+SnapshotFileWriter::Options SnapshotUpload::NextSavepointFile(uint32_t operator_index) {
+  SnapshotFileWriter::Options options = NextFile(operator_index);
+  options.path = SavepointFilePath(*savepoint_, options.path);
+  options.placement.files = true;  // Whatever checkpoints do: a savepoint is a directory.
   return options;
 }
 
@@ -80,9 +87,8 @@ void SnapshotUpload::SetOperatorState(OperatorId id, uint32_t operator_index, st
   // A copyable closure needs a shared owner.
   Enqueue([this, id, operator_index, shared = std::shared_ptr<OperatorStateWriter>(std::move(writer))] {
     if (!status_.ok() || abandoned_) return;
-    std::string path = NextFile(operator_index).path;
-    if (savepoint_ != nullptr) path = SavepointFilePath(*savepoint_, path);
-    StatusOr<OperatorStateHandle> handle = shared->Finish(storage_.files, path, storage_.inline_size_bytes_max);
+    const SnapshotFileWriter::Options file = savepoint_ != nullptr ? NextSavepointFile(operator_index) : NextFile(operator_index);
+    StatusOr<OperatorStateHandle> handle = shared->Finish(storage_.files, file.path, file.placement);
     status_ = handle.status();
     if (handle.ok()) StateOf(id).operator_state.push_back(std::move(*handle));
   });
@@ -153,11 +159,7 @@ void SnapshotUpload::Finish(Keyed& keyed) {
 
 Status SnapshotUpload::MakeSavepoint(Keyed& keyed, const std::vector<KeyedStateHandle>& snapshot) {
   SavepointFiles files(storage_.files, savepoint_cancelled_);
-  const auto next_file = [&] {
-    SnapshotFileWriter::Options options = NextFile(keyed.operator_index);
-    options.path = SavepointFilePath(*savepoint_, options.path);
-    return options;
-  };
+  const auto next_file = [&] { return NextSavepointFile(keyed.operator_index); };
   StatusOr<std::vector<KeyedStateHandle>> made = savepoint_->format == SavepointFormat::kCanonical
                                                      ? files.MakeCanonical(keyed.snapshots->header(), snapshot, next_file())
                                                      : files.MakeNative(snapshot, next_file);

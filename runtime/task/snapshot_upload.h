@@ -27,7 +27,7 @@ struct SnapshotStorage {
   ThreadPool& pool;
   const Clock& clock;
   const CheckpointLayout& layout;
-  uint64_t inline_size_bytes_max = 20'480;
+  StatePlacement placement;
   SnapshotChain::Limits incremental;
 };
 
@@ -70,6 +70,7 @@ class SnapshotUpload : public std::enable_shared_from_this<SnapshotUpload> {
   void Enqueue(ThreadPool::Closure work);
   Keyed& KeyedOf(uint32_t operator_index);
   SnapshotFileWriter::Options NextFile(uint32_t operator_index);
+  SnapshotFileWriter::Options NextSavepointFile(uint32_t operator_index);
   OperatorSubtaskState& StateOf(OperatorId id);
   void Finish(Keyed& keyed);
   void FinishAll();

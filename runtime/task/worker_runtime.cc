@@ -20,7 +20,7 @@ WorkerRuntime::WorkerRuntime(WorkerOptions options, const JobPlan& plan, const C
       files_(NewPosixFileSystem()),
       layout_(options_.checkpoints_directory, options_.job),
       pool_(std::make_unique<ThreadPool>(ThreadPoolOptions{"snapshot", options_.snapshot_threads, 65'536})),
-      storage_(std::make_unique<SnapshotStorage>(SnapshotStorage{*files_, *pool_, clock, layout_, options_.inline_state_bytes_max, options_.incremental})),
+      storage_(std::make_unique<SnapshotStorage>(SnapshotStorage{*files_, *pool_, clock, layout_, options_.state_placement, options_.incremental})),
       peers_(std::make_unique<PeerWatch>(options_.peer_timeout_ms, [this](AttemptId attempt, const std::string& address, const std::string& why) {
         OnPeerLost(attempt, address, why);
       })),

@@ -41,7 +41,7 @@ struct WorkerOptions {
   int64_t auto_watermark_interval_ms = 200;  // 0 = no periodic watermarks.
   ChannelLimits channel_limits;
   SlotTask::Threading threading = SlotTask::Threading::kSlot;
-  uint64_t inline_state_bytes_max = 20'480;
+  StatePlacement state_placement;
   SnapshotChain::Limits incremental;
   std::shared_ptr<ColdRowsFactory> cold_rows;  // The state backend's; null: keyed state is in memory. Shared with whoever made it.
   uint32_t snapshot_threads = 2;

@@ -41,7 +41,7 @@ void OperatorStateWriter::AddItem(std::string_view name, std::string_view item) 
 }
 
 StatusOr<OperatorStateHandle> OperatorStateWriter::Finish(FileSystem& file_system, const std::string& path,
-                                                          uint64_t inline_size_bytes_max) {
+                                                          const StatePlacement& placement) {
   const uint64_t directory_offset = writer_.size();
   writer_.PutVarint(partitions_.size());
   for (const OperatorStatePartition& partition : partitions_) {
@@ -58,7 +58,7 @@ StatusOr<OperatorStateHandle> OperatorStateWriter::Finish(FileSystem& file_syste
   writer_.Put(Checksum64(writer_.view()));
   writer_.PutRaw(kEndMagic.data(), kEndMagic.size());
   OperatorStateHandle handle;
-  ASSIGN_OR_RETURN(handle.bytes, WriteStateBytes(file_system, path, writer_.Take(), inline_size_bytes_max));
+  ASSIGN_OR_RETURN(handle.bytes, WriteStateBytes(file_system, path, writer_.Take(), placement));
   handle.partitions = std::move(partitions_);
   return handle;
 }

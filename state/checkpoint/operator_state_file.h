@@ -23,7 +23,7 @@ class OperatorStateWriter {
   void AddItem(std::string_view name, std::string_view item);
 
   // Completes the content and writes it (state_bytes.h); ok means durable or inline. Once. Blocks.
-  StatusOr<OperatorStateHandle> Finish(FileSystem& file_system, const std::string& path, uint64_t inline_size_bytes_max);
+  StatusOr<OperatorStateHandle> Finish(FileSystem& file_system, const std::string& path, const StatePlacement& placement);
 
  private:
   ByteWriter writer_;

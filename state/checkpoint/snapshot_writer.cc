@@ -118,8 +118,9 @@ Status SnapshotFileWriter::Write(std::string_view bytes) {
   offset_ += bytes.size();
   checksum_.Update(bytes);
   buffer_.append(bytes);
-  if (file_ == nullptr && offset_ <= options_.inline_size_bytes_max) return Status::Ok();
+  if (file_ == nullptr && offset_ <= options_.placement.inline_size_bytes_max) return Status::Ok();
   if (file_ == nullptr) {
+    RETURN_IF_ERROR(CheckPlacement(options_.placement, offset_));
     ASSIGN_OR_RETURN(file_, file_system_.Create(options_.path));
   }
   if (buffer_.size() < kWriteBytes) return Status::Ok();

@@ -61,7 +61,7 @@ class SnapshotFileWriter {
  public:
   struct Options {
     std::string path;  // Exclusive: it carries attempt, subtask and sequence.
-    uint64_t inline_size_bytes_max = 20'480;  // state.storage.fs.memory-threshold
+    StatePlacement placement;
   };
   // `file_system` must outlive the writer.
   SnapshotFileWriter(FileSystem& file_system, Options options, const SnapshotHeader& header);

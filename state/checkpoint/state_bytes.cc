@@ -23,14 +23,21 @@ class InlineFile final : public ReadableFile {
 
 }  // namespace
 
+Status CheckPlacement(const StatePlacement& placement, uint64_t size_bytes) {
+  if (placement.files || size_bytes <= placement.inline_size_bytes_max) return Status::Ok();
+  return ResourceExhausted("state is larger than the JobManager keeps of one operator and subtask: choose execution.checkpointing.storage: filesystem, size=" +
+                           std::to_string(size_bytes) + " limit=" + std::to_string(placement.inline_size_bytes_max));
+}
+
 StatusOr<StateBytes> WriteStateBytes(FileSystem& file_system, const std::string& path, std::string content,
-                                     uint64_t inline_size_bytes_max) {
+                                     const StatePlacement& placement) {
   CHECK(!path.empty());
   StateBytes bytes{.path = {}, .inline_bytes = {}, .size_bytes = content.size(), .checksum = Checksum64(content)};
-  if (content.size() <= inline_size_bytes_max) {
+  if (content.size() <= placement.inline_size_bytes_max) {
     bytes.inline_bytes = std::move(content);
     return bytes;
   }
+  RETURN_IF_ERROR(CheckPlacement(placement, content.size()));
   ASSIGN_OR_RETURN(const std::unique_ptr<DurableFile> file, file_system.Create(path));
   RETURN_IF_ERROR(file->Append(content));
   RETURN_IF_ERROR(file->Publish());

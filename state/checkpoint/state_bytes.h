@@ -10,10 +10,10 @@
 
 namespace weir {
 
-// Content of at most `inline_size_bytes_max` bytes travels in the handle; else it is written durably under `path`, which
-// must be exclusive (R6). Blocks.
+// Content that is small enough for `placement` travels in the handle; else it is written durably under `path`, which must be
+// exclusive (R6). Blocks.
 StatusOr<StateBytes> WriteStateBytes(FileSystem& file_system, const std::string& path, std::string content,
-                                     uint64_t inline_size_bytes_max);
+                                     const StatePlacement& placement);
 
 // The bytes behind a handle, to be read in pieces. kCorruption when their number differs from the handle's; who reads them
 // checks the rest. kNotFound and kUnavailable as the file system says. Blocks.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include <weir/core/status.h>
 
 namespace weir {
 
@@ -17,6 +18,14 @@ struct StateBytes {
   uint64_t checksum = 0;     // XXH3-64 of the whole content; of a keyed snapshot the one in its footer.
   bool operator==(const StateBytes&) const = default;
 };
+
+// Where a worker puts the bytes of its state.
+struct StatePlacement {
+  uint64_t inline_size_bytes_max = 20'480;  // More than that goes into a file (execution.checkpointing.data-inline-threshold),
+  bool files = true;                        // or is an error: the JobManager keeps all of it (execution.checkpointing.storage).
+};
+// kResourceExhausted, with what to do: `size_bytes` is more than the placement takes without files.
+Status CheckPlacement(const StatePlacement& placement, uint64_t size_bytes);
 
 // Keyed state of a key-group range; format in docs/formats.md ("keyed snapshot").
 struct KeyedStateHandle {

@@ -74,7 +74,7 @@ WorkerOptions RuntimeOptions(const proto::WorkerStart& start, const StreamGraph&
   options.channel_limits.batches_max = settings.credits_per_channel();
   options.channel_limits.bytes_max = std::max<size_t>(options.channel_limits.bytes_max, settings.credits_per_channel() * settings.batch_bytes_max());
   options.threading = settings.thread_per_task() ? SlotTask::Threading::kTask : SlotTask::Threading::kSlot;
-  options.inline_state_bytes_max = settings.inline_state_bytes_max();
+  options.state_placement = {settings.inline_state_bytes_max(), !settings.state_in_metadata()};
   options.incremental.incremental = settings.incremental_checkpoints();
   options.incremental.delta_bytes_max = settings.delta_bytes_max();
   options.cold_rows = StateBackendOf(settings);

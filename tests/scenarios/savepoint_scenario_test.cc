@@ -286,6 +286,35 @@ TEST_F(SavepointScenarioTest, StateOfAnOperatorThatTheJobLacksIsRefusedUnlessAll
   EXPECT_GT(CommittedLines(output).size(), 0u);  // What the source had not read yet.
 }
 
+TEST_F(SavepointScenarioTest, JobManagerStorageKeepsStateInTheMetadataUpToItsLimit) {
+  const std::string id = Start("scenario_every_state", 2, {"-D", "state.checkpoint-storage=jobmanager"});
+  const StatusOr<JobStatus> status = cluster_->Info(id);
+  ASSERT_TRUE(status.ok()) << status.status().ToString();
+  const std::set<std::string> files = FilesBelow(status->checkpoint_latest_path);
+  EXPECT_TRUE(std::all_of(files.begin(), files.end(), [](const std::string& file) { return file.ends_with("/_metadata"); })) << files.size();
+  const std::string path = Take("savepoint", {id, directory_});
+  KillAWorker();
+  Go();
+  ExpectEnd(id, "FINISHED");
+  const std::vector<std::string> expected = CommittedLines(output_);
+  EXPECT_EQ(expected.size(), static_cast<size_t>(2 * kKeys));
+  // A savepoint is a directory with all of it, as ever.
+  const std::string output = cluster_->NewDirectory("restored");
+  ExpectFinishes("scenario_every_state", 3, output, {"-s", path});
+  EXPECT_EQ(CommittedLines(output), expected);
+
+  std::filesystem::remove(go_file_);
+  const StatusOr<std::string> large = cluster_->Submit(Arguments("scenario_every_state", 2, cluster_->NewDirectory("large"),
+                                                                 {"-D", "execution.checkpointing.storage=jobmanager", "-D",
+                                                                  "execution.checkpointing.jobmanager-storage-size-max=2kb", "-D", "restart-strategy.type=none"}));
+  ASSERT_TRUE(large.ok()) << large.status().ToString();
+  const StatusOr<JobStatus> end = cluster_->AwaitEnd(*large);
+  ASSERT_TRUE(end.ok()) << end.status().ToString();
+  EXPECT_EQ(end->state, "FAILED");
+  EXPECT_SAYS(end->failure, "larger than the JobManager keeps");
+  EXPECT_SAYS(end->failure, "limit=2048");
+}
+
 TEST_F(SavepointScenarioTest, ClaimedIsDeletedByTheJobOnceItNeedsItNoMore) {
   const std::string id = Start("scenario_running_count", 2);
   const std::string path = Take("stop", {"-p", directory_, id});

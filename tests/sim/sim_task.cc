@@ -82,7 +82,7 @@ StatusOr<KeyedStateHandle> WriteCounts(const SimContext& context, const Upload& 
   header.max_parallelism = context.graph.vertices[kCountVertex].max_parallelism;
   header.key_groups = upload.key_groups;
   header.states = {{.name = "count", .kind = "value", .schema = "u64", .options = {}}};
-  SnapshotFileWriter writer(files, {.path = path, .inline_size_bytes_max = kInlineBytesMax}, header);
+  SnapshotFileWriter writer(files, {.path = path, .placement = {.inline_size_bytes_max = kInlineBytesMax}}, header);
   BlockBuilder builder;
   for (const auto& [key, count] : upload.counts) {
     builder.Start(KeyGroupOfKey(key, header.max_parallelism));
@@ -120,7 +120,7 @@ StatusOr<TaskSnapshot> Upload::Write(const SimContext& context, FileSystem& file
   OperatorStateWriter writer;
   writer.Declare(kListName, RedistributionMode::kEvenSplit, "u32");
   for (const std::string& item : items) writer.AddItem(kListName, item);
-  ASSIGN_OR_RETURN(OperatorStateHandle handle, writer.Finish(files, path, kInlineBytesMax / 2));
+  ASSIGN_OR_RETURN(OperatorStateHandle handle, writer.Finish(files, path, {.inline_size_bytes_max = kInlineBytesMax / 2}));
   state.operator_state.push_back(std::move(handle));
   return snapshot;
 }

@@ -24,7 +24,7 @@ class DamagedSavepointTest : public ::testing::Test {
     header.key_groups = {0, kKeyGroups - 1};
     header.key_schema = "i64";
     header.states = {{.name = "count", .kind = "value", .schema = "i64", .options = {}}};
-    SnapshotFileWriter keyed(fs_, {.path = "/sp/keyed", .inline_size_bytes_max = 0}, header);
+    SnapshotFileWriter keyed(fs_, {.path = "/sp/keyed", .placement = {.inline_size_bytes_max = 0}}, header);
     for (const uint32_t group : {3u, 9u}) {
       BlockBuilder block;
       block.Start(group);
@@ -36,7 +36,7 @@ class DamagedSavepointTest : public ::testing::Test {
     OperatorStateWriter list;
     list.Declare("list", RedistributionMode::kEvenSplit, "string");
     for (const std::string_view item : {"one", "two", "three"}) list.AddItem("list", item);
-    const StatusOr<OperatorStateHandle> listed = list.Finish(fs_, "/sp/list", 0);
+    const StatusOr<OperatorStateHandle> listed = list.Finish(fs_, "/sp/list", {.inline_size_bytes_max = 0});
     ASSERT_TRUE(listed.ok());
 
     CheckpointMetadata metadata;

@@ -19,7 +19,7 @@ OperatorStateHandle Write(FileSystem& fs, uint64_t inline_max) {
   writer.AddItem("splits", "split-1");
   writer.AddItem("rules", "rule");
   writer.AddItem("splits", "");
-  StatusOr<OperatorStateHandle> handle = writer.Finish(fs, "/s/op", inline_max);
+  StatusOr<OperatorStateHandle> handle = writer.Finish(fs, "/s/op", {.inline_size_bytes_max = inline_max});
   EXPECT_TRUE(handle.ok());
   return *handle;
 }
@@ -42,6 +42,17 @@ TEST(OperatorStateFileTest, ItemsComeBackByName) {
     EXPECT_EQ(reader->partitions()[1].schema, "map<i64,string>");
     EXPECT_EQ(reader->partitions()[2].mode, RedistributionMode::kUnion);
   }
+}
+
+TEST(OperatorStateFileTest, WithoutFilesTooMuchIsAnErrorAndNothingIsWritten) {
+  MemoryFileSystem fs;
+  OperatorStateWriter writer;
+  writer.Declare("splits", RedistributionMode::kEvenSplit, "string");
+  writer.AddItem("splits", std::string(1'000, 'x'));
+  const StatusOr<OperatorStateHandle> handle = writer.Finish(fs, "/s/op", {.inline_size_bytes_max = 1'000, .files = false});
+  EXPECT_EQ(handle.status().code(), StatusCode::kResourceExhausted);
+  EXPECT_NE(handle.status().message().find("limit=1000"), std::string::npos) << handle.status().ToString();
+  EXPECT_TRUE(fs.files().empty());
 }
 
 TEST(OperatorStateFileTest, AHandleThatPointsOutsideIsCorruption) {

@@ -21,7 +21,7 @@ class SavepointDirectoryTest : public ::testing::Test {
     metadata.savepoint = SavepointFormat::kCanonical;
     VertexCheckpoint vertex{.operators = {{OperatorIdFromUid("count"), "count"}}, .parallelism = 1, .max_parallelism = 128, .subtasks = {}};
     OperatorSubtaskState state{.operator_id = OperatorIdFromUid("count"), .keyed = {}, .operator_state = {}};
-    const auto bytes = WriteStateBytes(fs_, directory + "/1.1-v0-s0-o0-0", "keyed content", 0);
+    const auto bytes = WriteStateBytes(fs_, directory + "/1.1-v0-s0-o0-0", "keyed content", {.inline_size_bytes_max = 0});
     EXPECT_TRUE(bytes.ok());
     state.keyed = {{.key_groups = {0, 127}, .bytes = *bytes}};
     vertex.subtasks = {{.finished = false, .snapshot = {.operators = {state}}}};

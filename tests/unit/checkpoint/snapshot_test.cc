@@ -37,7 +37,7 @@ struct OwnedRecord {
 using Groups = std::map<uint32_t, std::vector<OwnedRecord>>;
 
 StatusOr<StateBytes> WriteSnapshot(FileSystem& fs, const std::vector<std::pair<uint32_t, OwnedRecord>>& records, uint64_t inline_max) {
-  SnapshotFileWriter writer(fs, {.path = "/s/file", .inline_size_bytes_max = inline_max}, Header());
+  SnapshotFileWriter writer(fs, {.path = "/s/file", .placement = {.inline_size_bytes_max = inline_max}}, Header());
   BlockBuilder builder;
   for (const auto& [group, record] : records) {
     if (builder.started() && (builder.key_group() != group || builder.full())) {
@@ -172,7 +172,7 @@ TEST(SnapshotTest, R7AFailedReadEndsTheWalkWithItsError) {
 
 TEST(SnapshotTest, AFileMayGetItsFinalNameAtItsEnd) {
   MemoryFileSystem fs;
-  SnapshotFileWriter writer(fs, {.path = "/s/first", .inline_size_bytes_max = 0}, Header());
+  SnapshotFileWriter writer(fs, {.path = "/s/first", .placement = {.inline_size_bytes_max = 0}}, Header());
   const StatusOr<StateBytes> bytes = writer.FinishAs("/t/second");
   ASSERT_TRUE(bytes.ok()) << bytes.status().ToString();
   EXPECT_EQ(bytes->path, "/t/second");
@@ -188,6 +188,19 @@ TEST(SnapshotTest, ALargeBlockOfOneKeyGroupIsCutNearTheTarget) {
   const SnapshotBlock block = builder.Finish();
   EXPECT_EQ(block.key_group, 3u);
   EXPECT_FALSE(builder.started());
+}
+
+TEST(SnapshotTest, WithoutFilesTooMuchIsAnErrorAndNothingIsWritten) {
+  MemoryFileSystem fs;
+  SnapshotFileWriter writer(fs, {.path = "/s/file", .placement = {.inline_size_bytes_max = 2'000, .files = false}}, Header());
+  BlockBuilder builder;
+  builder.Start(3);
+  builder.Append({0, SnapshotRecordKind::kValue, "key", "", std::string(1'000, 'v')});
+  ASSERT_TRUE(writer.AddBlock(builder.Finish()).ok());
+  builder.Start(3);
+  builder.Append({0, SnapshotRecordKind::kValue, "key", "", std::string(1'000, 'v')});
+  EXPECT_EQ(writer.AddBlock(builder.Finish()).code(), StatusCode::kResourceExhausted);
+  EXPECT_TRUE(fs.files().empty());
 }
 
 TEST(SnapshotTest, FewBytesStayInline) {
@@ -212,7 +225,7 @@ TEST(SnapshotTest, AnEmptySnapshotIsLegal) {
 TEST(SnapshotTest, R6NothingIsVisibleBeforeFinishAndACrashLeavesNothing) {
   MemoryFileSystem fs;
   {
-    SnapshotFileWriter writer(fs, {.path = "/s/file", .inline_size_bytes_max = 0}, Header());
+    SnapshotFileWriter writer(fs, {.path = "/s/file", .placement = {.inline_size_bytes_max = 0}}, Header());
     BlockBuilder builder;
     builder.Start(1);
     builder.Append({0, SnapshotRecordKind::kValue, "k", "", "v"});
