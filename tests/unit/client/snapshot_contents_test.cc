@@ -112,7 +112,7 @@ class SnapshotContentsTest : public ::testing::Test {
       writer.Declare("untold", RedistributionMode::kEvenSplit, "");
       writer.Declare("rules", RedistributionMode::kBroadcast, "map<string,i32>");
       writer.AddItem("rules", Encoded(std::tuple(std::string("a"), int32_t{1})));
-      state.operator_state.push_back(*writer.Finish(files_, "/sp/op-" + std::to_string(i), 0));
+      state.operator_state.push_back(*writer.Finish(files_, "/sp/op-" + std::to_string(i), {.inline_size_bytes_max = 0}));
       vertex.subtasks[i].snapshot.operators = {state};
     }
     const auto written = WriteSavepointMetadata(files_, metadata, "/sp");
