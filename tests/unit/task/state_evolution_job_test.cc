@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/unit/task/held_sequence.h"
 #include "tests/unit/task/job_harness.h"
 
 namespace weir::testing {
@@ -134,10 +135,12 @@ class Function final : public KeyedProcessFunction<int64_t, int64_t, std::string
 
 }  // namespace after
 
+using Hold = std::shared_ptr<SequenceHold>;
+
 template <class F>
-JobHarness::Build Job(const std::string& output, const std::string& uid, const std::string& former_uid) {
+JobHarness::Build Job(const std::string& output, const Hold& hold, const std::string& uid, const std::string& former_uid) {
   return [=](StreamExecutionEnvironment& env) {
-    env.FromSequence(0, kRecords - 1).Uid("numbers").SetParallelism(1)
+    env.FromSource(HeldSequence(kRecords, hold), "Numbers").Uid("numbers").SetParallelism(1)
         .KeyBy([](const int64_t& value) { return value % kKeys; })
         .Process(F()).Uid(uid).FormerUid(former_uid)
         .SinkTo(TextFileSink(output)).Uid("out");
@@ -164,21 +167,23 @@ class StateEvolutionJobTest : public ::testing::Test {
   }
 
   // Takes in everything; its state is in a base and a delta then.
-  static void RunToTheLastRecord(JobHarness& job) {
+  void RunToTheLastRecord(JobHarness& job) {
     job.Start();
     ASSERT_TRUE(job.Checkpoint());
+    hold_->LetGo();
     job.WaitForState(TaskState::kDrained);
     ASSERT_TRUE(job.Checkpoint());
     ASSERT_TRUE(job.failure().ok()) << job.failure().ToString();
   }
 
   std::string output_;
+  const Hold hold_ = std::make_shared<SequenceHold>();
 };
 
 TEST_F(StateEvolutionJobTest, EveryKindOfStateIsMigratedAndFoundUnderItsFormerName) {
-  JobHarness old(Options(2), Job<before::Function>(output_, "count", "unused"));
+  JobHarness old(Options(2), Job<before::Function>(output_, hold_, "count", "unused"));
   RunToTheLastRecord(old);
-  JobHarness job(Options(3), Job<after::Function>(output_, "counter", "count"));
+  JobHarness job(Options(3), Job<after::Function>(output_, hold_, "counter", "count"));
   job.RestoreFrom(old, /*ended=*/false);
   job.Start();
   job.RunToEnd();
@@ -229,18 +234,18 @@ struct FlatWrong {
 };
 
 template <class T>
-JobHarness::Build HolderJob(ValueState<T> state, const std::string& output) {
+JobHarness::Build HolderJob(ValueState<T> state, const std::string& output, const Hold& hold) {
   return [=](StreamExecutionEnvironment& env) {
-    env.FromSequence(0, kRecords - 1).Uid("numbers").SetParallelism(1)
+    env.FromSource(HeldSequence(kRecords, hold), "Numbers").Uid("numbers").SetParallelism(1)
         .KeyBy([](const int64_t& value) { return value % kKeys; })
         .Process(Holder<T>(state)).Uid("holder").SinkTo(TextFileSink(output)).Uid("out");
   };
 }
 
 TEST_F(StateEvolutionJobTest, FlatRowsInPackedBlocksAreMigrated) {
-  JobHarness old(Options(2), HolderJob<FlatBefore>(ValueState<FlatBefore>("held"), output_));
+  JobHarness old(Options(2), HolderJob<FlatBefore>(ValueState<FlatBefore>("held"), output_, hold_));
   RunToTheLastRecord(old);
-  JobHarness job(Options(2), HolderJob<FlatAfter>(ValueState<FlatAfter>("held"), output_));
+  JobHarness job(Options(2), HolderJob<FlatAfter>(ValueState<FlatAfter>("held"), output_, hold_));
   job.RestoreFrom(old, /*ended=*/false);
   job.Start();
   job.RunToEnd();
@@ -251,9 +256,9 @@ TEST_F(StateEvolutionJobTest, FlatRowsInPackedBlocksAreMigrated) {
 }
 
 TEST_F(StateEvolutionJobTest, AnIncompatibleFieldFailsTheTaskByName) {
-  JobHarness old(Options(1), HolderJob<FlatBefore>(ValueState<FlatBefore>("held"), output_));
+  JobHarness old(Options(1), HolderJob<FlatBefore>(ValueState<FlatBefore>("held"), output_, hold_));
   RunToTheLastRecord(old);
-  JobHarness job(Options(1), HolderJob<FlatWrong>(ValueState<FlatWrong>("held"), output_));
+  JobHarness job(Options(1), HolderJob<FlatWrong>(ValueState<FlatWrong>("held"), output_, hold_));
   job.RestoreFrom(old, /*ended=*/false);
   job.Start();
   EXPECT_EQ(job.failure().code(), StatusCode::kFailedPrecondition);
