@@ -23,10 +23,10 @@ StatusOr<Figure> Bench::MeasureStateAccess(const Workload& workload) {
   scenarios::ProcessOptions process;
   process.command = {scenarios::ProgramPath("bench-state")};
   process.command.insert(process.command.end(), workload.loop_arguments.begin(), workload.loop_arguments.end());
+  if (options_.smoke) process.command.back() = "1000";  // The number of keys.
   const uint64_t accesses = options_.events.value_or(options_.smoke ? workload.smoke_events : kAccesses);
   process.command.insert(process.command.end(), {"--accesses", std::to_string(accesses), "--rounds", std::to_string(options_.runs), "--seed",
                                                  std::to_string(options_.seed)});
-  if (options_.smoke) process.command.insert(process.command.end(), {"--keys", "1000"});
   const auto run = [&]() -> StatusOr<AccessRun> {
     const CpuSample before = CpuSample::Take();
     ASSIGN_OR_RETURN(const std::unique_ptr<scenarios::Process> started, scenarios::Process::Start(process));

@@ -27,6 +27,7 @@ Workload TwoStage(uint32_t parallelism) {
           .about = "running count per key, sent on, then a sum per group of keys; parallelism " + std::to_string(parallelism)};
 }
 
+// The number of keys is the last argument.
 Workload StateAccess(const std::string& kind, const std::string& keys) {
   return {.name = "state-access",
           .kind = WorkloadKind::kStateAccess,
