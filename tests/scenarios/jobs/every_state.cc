@@ -144,7 +144,7 @@ class Weighs final : public KeyedBroadcastProcessFunction<int64_t, int64_t, int6
   ValueState<int64_t> largest_{"largest"};
 };
 
-// Counts what passes, as an even-split list of one number per subtask, and tells the sum at its end.
+// Counts what passes, as an even-split list of one number per subtask: the state is saved and dealt out, and nobody checks the sum.
 class CountsAll final : public SinkFunction<std::string>, public ListCheckpointed<int64_t> {
  public:
   void Invoke(const std::string&, const SinkFunctionContext&) override { ++count_; }
